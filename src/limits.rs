@@ -1,0 +1,35 @@
+//! Every bound of this crate, with its unit and the reason for it.
+
+/// Members of a `tracestate` list (rule TS-9): the specification's own limit.
+pub const TRACESTATE_MEMBERS: usize = 32;
+
+/// Characters of a `tracestate` key (rule TS-6): the specification's own limit.
+pub const TRACESTATE_KEY_CHARS: usize = 256;
+
+/// Characters of a `tracestate` value (rule TS-5): the specification's own limit.
+pub const TRACESTATE_VALUE_CHARS: usize = 256;
+
+/// Bytes of a whole `tracestate` list that are looked at (rule TR-4): 32 members of the longest key
+/// and value with their signs and commas. A longer list cannot be valid without padding.
+pub const TRACESTATE_BYTES: usize =
+    TRACESTATE_MEMBERS * (TRACESTATE_KEY_CHARS + 1 + TRACESTATE_VALUE_CHARS) + TRACESTATE_MEMBERS
+        - 1;
+
+/// Baggage members that always pass (rule BG-10): the specification's minimum, and our maximum.
+pub const BAGGAGE_MEMBERS: usize = 64;
+
+/// Encoded bytes of baggage that always pass, commas included (rule BG-10): the specification's
+/// minimum, and our maximum.
+pub const BAGGAGE_BYTES: usize = 8192;
+
+/// Bytes of received baggage that are looked at (rule TR-4). Four times what can be kept, so that
+/// one oversized member does not hide the small ones behind it.
+pub const BAGGAGE_SCAN_BYTES: usize = 4 * BAGGAGE_BYTES;
+
+/// Refusals that one extraction reports; later ones are left out. A hostile header with thousands of
+/// bad members must not make a long list.
+pub const REFUSALS: usize = 16;
+
+/// Bytes of context that an envelope reads from or writes into one message: both trace headers, the
+/// longest baggage and JSON's own signs, with room for escapes.
+pub const ENVELOPE_CONTEXT_BYTES: usize = 16 * 1024;

@@ -1,0 +1,8 @@
+//! One trace, end to end.
+
+pub mod context;
+pub mod limits;
+pub mod otel;
+pub mod propagation;
+#[cfg(feature = "websocket")]
+pub mod websocket;

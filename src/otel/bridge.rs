@@ -1,0 +1,199 @@
+use opentelemetry::Context;
+use opentelemetry::trace::{Link, SpanContext, TraceContextExt, TraceFlags};
+
+use crate::context::{Decision, SpanId, TraceContext, TraceId, TraceParent, TraceState};
+
+/// Puts a [`TraceContext`] into an OpenTelemetry context and reads it back.
+pub trait ContextExt: sealed::Sealed {
+    /// A context whose spans continue that trace. It shadows the span and the trace context that were
+    /// here before; with an empty trace context, the next span starts a new trace.
+    #[must_use]
+    fn with_trace_context(&self, trace: TraceContext) -> Self;
+
+    /// What the next hop has to be told: the active span as parent, and whatever came in with its
+    /// trace.
+    #[must_use]
+    fn trace_context(&self) -> TraceContext;
+}
+
+impl ContextExt for Context {
+    fn with_trace_context(&self, trace: TraceContext) -> Self {
+        let cx = match trace.parent() {
+            Some(parent) => {
+                self.with_remote_span_context(to_span_context(parent, trace.trace_state()))
+            }
+            None if self.has_active_span() => self.with_remote_span_context(SpanContext::NONE),
+            None => self.clone(),
+        };
+        cx.with_value(Received(trace))
+    }
+
+    fn trace_context(&self) -> TraceContext {
+        let received = self.get::<Received>().map(|received| &received.0);
+        let span = self.span();
+        let span = span.span_context();
+        let Some(active) = from_span_context(span) else {
+            return received.cloned().unwrap_or_default();
+        };
+        let Some(received) = received else {
+            return begun_here(TraceContext::new(), active, span);
+        };
+        match received.parent() {
+            // The span is the one that came in: nobody has opened one since. What it says is more
+            // than an OpenTelemetry span context can hold, so it goes out as it came (rule TP-10).
+            Some(parent) if same_span(parent, &active) => received.clone(),
+            Some(parent) if parent.trace_id() == active.trace_id() => {
+                received.clone().child(active.parent_id(), active.decision())
+            }
+            _ => begun_here(received.clone(), active, span),
+        }
+    }
+}
+
+impl TraceContext {
+    /// What the next hop has to be told by whoever runs here: [`ContextExt::trace_context`] of the
+    /// current OpenTelemetry context. Empty outside of any trace.
+    #[must_use]
+    pub fn current() -> Self {
+        Context::map_current(ContextExt::trace_context)
+    }
+}
+
+/// A span link to a parent that was not continued, for example
+/// [`Extraction::link`](crate::propagation::Extraction::link).
+#[must_use]
+pub fn link_to(parent: &TraceParent) -> Link {
+    Link::with_context(to_span_context(parent, &TraceState::default()))
+}
+
+/// The received trace context, if its parent's decision is still open and its span is the active one.
+#[cfg(feature = "sdk")]
+pub(super) fn is_deferred(cx: &Context) -> bool {
+    let Some(Received(trace)) = cx.get::<Received>() else { return false };
+    let Some(parent) = trace.parent() else { return false };
+    parent.decision() == Decision::Deferred
+        && from_span_context(cx.span().span_context())
+            .is_some_and(|active| same_span(parent, &active))
+}
+
+/// What came in, as a typed value inside the OpenTelemetry context. A slot of our own would go stale
+/// as soon as another library opens a span.
+#[derive(Clone, Debug)]
+struct Received(TraceContext);
+
+/// The context of a trace whose first span was made in this process. Its id is drawn at random, which
+/// is said with the random bit (rule TP-6).
+fn begun_here(received: TraceContext, active: TraceParent, span: &SpanContext) -> TraceContext {
+    let mut context = received.restart(active.with_random(!span.is_remote()));
+    if let Ok(state) = span.trace_state().header().parse() {
+        *context.trace_state_mut() = state;
+    }
+    context
+}
+
+fn same_span(one: &TraceParent, other: &TraceParent) -> bool {
+    one.trace_id() == other.trace_id() && one.parent_id() == other.parent_id()
+}
+
+fn to_span_context(parent: &TraceParent, state: &TraceState) -> SpanContext {
+    let sampled = parent.sampled() == Some(true);
+    // The list is deep-cloned with every span, so only spans that are exported get it. What is passed
+    // on downstream is the received list in any case.
+    let state = if sampled && !state.is_empty() {
+        opentelemetry::trace::TraceState::from_key_value(state.iter()).unwrap_or_default()
+    } else {
+        opentelemetry::trace::TraceState::default()
+    };
+    SpanContext::new(
+        opentelemetry::trace::TraceId::from_bytes(parent.trace_id().to_bytes()),
+        opentelemetry::trace::SpanId::from_bytes(parent.parent_id().to_bytes()),
+        if sampled { TraceFlags::SAMPLED } else { TraceFlags::default() },
+        true,
+        state,
+    )
+}
+
+fn from_span_context(span: &SpanContext) -> Option<TraceParent> {
+    Some(TraceParent::new(
+        TraceId::from_u128(u128::from_be_bytes(span.trace_id().to_bytes()))?,
+        SpanId::from_u64(u64::from_be_bytes(span.span_id().to_bytes()))?,
+        Decision::from(span.is_sampled()),
+    ))
+}
+
+mod sealed {
+    #[expect(unnameable_types, reason = "nobody else is to implement the trait behind it")]
+    pub trait Sealed {}
+    impl Sealed for opentelemetry::Context {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use opentelemetry::trace::{Span, Tracer, TracerProvider};
+    use opentelemetry_sdk::trace::SdkTracerProvider;
+
+    fn received(parent: &str) -> TraceContext {
+        let mut trace = TraceContext::from(parent.parse::<TraceParent>().unwrap());
+        *trace.trace_state_mut() = "v=1".parse().unwrap();
+        trace.baggage_mut().push("tenant", "7").unwrap();
+        trace
+    }
+
+    const PARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-03";
+
+    #[test]
+    fn tp_10_without_a_span_what_came_in_goes_out() {
+        let trace = received(PARENT);
+        let cx = Context::new().with_trace_context(trace.clone());
+        assert_eq!(cx.trace_context(), trace);
+    }
+
+    #[test]
+    fn tp_8_a_span_becomes_the_next_parent_and_the_rest_stays() {
+        let tracer = SdkTracerProvider::builder().build().tracer("test");
+        let cx = Context::new().with_trace_context(received(PARENT));
+        let span = tracer.start_with_context("span", &cx);
+        let id = span.span_context().span_id();
+        let out = cx.with_span(span).trace_context();
+        let parent = out.parent().unwrap();
+        assert_eq!(parent.parent_id().to_bytes(), id.to_bytes());
+        assert!(parent.random(), "the random bit is copied");
+        assert_eq!(out.trace_state().as_str(), "v=1");
+        assert_eq!(out.baggage().as_str(), "tenant=7");
+    }
+
+    #[test]
+    fn tp_6_a_new_trace_says_that_its_id_is_random() {
+        let tracer = SdkTracerProvider::builder().build().tracer("test");
+        let cx = Context::new();
+        let cx = cx.with_span(tracer.start_with_context("root", &cx));
+        assert!(cx.trace_context().parent().unwrap().random());
+    }
+
+    #[test]
+    fn an_empty_trace_context_shadows_the_span_that_was_there() {
+        let tracer = SdkTracerProvider::builder().build().tracer("test");
+        let ambient = Context::new();
+        let ambient = ambient.with_span(tracer.start_with_context("ambient", &ambient));
+        let cx = ambient.with_trace_context(TraceContext::new());
+        assert!(cx.trace_context().is_empty());
+        let root = tracer.start_with_context("root", &cx);
+        assert_ne!(root.span_context().trace_id(), ambient.span().span_context().trace_id());
+    }
+
+    #[test]
+    fn a_new_trace_inside_a_received_one_keeps_baggage_only() {
+        let tracer = SdkTracerProvider::builder().build().tracer("test");
+        let cx = Context::new().with_trace_context(received(PARENT));
+        let cx = cx.with_span(tracer.start_with_context("root", &Context::new()));
+        let out = cx.trace_context();
+        assert!(out.trace_state().is_empty());
+        assert_eq!(out.baggage().as_str(), "tenant=7");
+    }
+
+    #[test]
+    fn outside_of_any_trace_the_current_context_is_empty() {
+        assert!(TraceContext::current().is_empty());
+    }
+}

@@ -1,0 +1,44 @@
+//! Text to values and back: one wire format per file, without input, output, clock or randomness.
+//!
+//! A [`Propagator`] says which formats are read and written. It reads from anything that is an
+//! [`Extractor`] and writes into anything that is an [`Injector`]: header maps, string maps, lists of
+//! pairs, environment variables, and your own.
+//!
+//! Extraction never fails a request: a field that breaks its format is left out and reported in
+//! [`Extraction::refused`].
+//!
+//! ```
+//! use http::HeaderMap;
+//! use throughline::propagation::Propagator;
+//!
+//! let propagator = Propagator::default();
+//! let mut received = HeaderMap::new();
+//! received.insert("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".parse().unwrap());
+//! let context = propagator.extract(&received).context;
+//!
+//! let mut sent = HeaderMap::new();
+//! propagator.inject(&context, &mut sent);
+//! assert_eq!(sent["sentry-trace"], "0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-1");
+//! ```
+
+mod baggage;
+mod carrier;
+mod environment;
+mod error;
+mod extraction;
+mod field;
+mod propagator;
+mod received;
+mod sampling_context;
+mod sentry_trace;
+mod traceparent;
+mod tracestate;
+
+pub use carrier::{Extractor, FieldValue, Injector};
+pub use environment::Environment;
+pub use error::{ParseError, Rule};
+pub use extraction::Extraction;
+pub use field::Field;
+pub use propagator::{Format, Propagator};
+pub use received::{RawValue, Received};
+pub use sampling_context::SentryConfig;

@@ -1,0 +1,177 @@
+//! The head of a trace says how it samples: Sentry's
+//! [dynamic sampling context](https://develop.sentry.dev/sdk/telemetry/traces/dynamic-sampling-context/).
+
+use crate::context::{Baggage, TraceId, TraceParent};
+
+/// What a service says of itself in the dynamic sampling context of the traces that begin with it,
+/// and which organization's traces it continues.
+///
+/// ```
+/// use throughline::propagation::SentryConfig;
+///
+/// let config = SentryConfig::new().release("shop@1.4").environment("production").sample_rate(0.5);
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct SentryConfig {
+    public_key: Option<String>,
+    release: Option<String>,
+    environment: Option<String>,
+    org_id: Option<String>,
+    sample_rate: Option<f64>,
+    strict: bool,
+}
+
+impl SentryConfig {
+    /// A service that says nothing of itself but the trace id and the decision.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The public key of the DSN.
+    #[must_use]
+    pub fn public_key(self, key: impl Into<String>) -> Self {
+        Self { public_key: Some(key.into()), ..self }
+    }
+
+    /// The version of the service.
+    #[must_use]
+    pub fn release(self, release: impl Into<String>) -> Self {
+        Self { release: Some(release.into()), ..self }
+    }
+
+    /// Where the service runs.
+    #[must_use]
+    pub fn environment(self, environment: impl Into<String>) -> Self {
+        Self { environment: Some(environment.into()), ..self }
+    }
+
+    /// The organization whose traces are continued (rule SE-8).
+    #[must_use]
+    pub fn org_id(self, id: impl Into<String>) -> Self {
+        Self { org_id: Some(id.into()), ..self }
+    }
+
+    /// The share of traces that the head keeps, from 0 to 1.
+    #[must_use]
+    pub fn sample_rate(self, rate: f64) -> Self {
+        Self { sample_rate: Some(rate.clamp(0.0, 1.0)), ..self }
+    }
+
+    /// Whether a trace is continued only if both sides name the same organization, or neither names
+    /// one (rule SE-8).
+    #[must_use]
+    pub fn strict_continuation(self, strict: bool) -> Self {
+        Self { strict, ..self }
+    }
+
+    /// Whether a trace of that organization is continued (rule SE-8).
+    pub(super) fn continues(&self, org_id: Option<&str>) -> bool {
+        match (org_id, self.org_id.as_deref()) {
+            (Some(theirs), Some(ours)) => theirs == ours,
+            (None, None) => true,
+            _ => !self.strict,
+        }
+    }
+
+    /// Appends the context of a trace that begins here (rule SE-6). It is a function of the trace, so
+    /// that every send of the trace says the same without a place to freeze it in.
+    pub(super) fn describe(&self, parent: &TraceParent, baggage: &mut Baggage) {
+        let rand = self.sample_rand(parent);
+        let rate = self.sample_rate.map(|rate| rate.to_string());
+        let trace_id = parent.trace_id().to_string();
+        let members = [
+            ("sentry-trace_id", Some(trace_id.as_str())),
+            ("sentry-public_key", self.public_key.as_deref()),
+            ("sentry-sample_rate", rate.as_deref()),
+            ("sentry-sample_rand", rand.as_deref()),
+            ("sentry-sampled", parent.sampled().map(|yes| if yes { "true" } else { "false" })),
+            ("sentry-release", self.release.as_deref()),
+            ("sentry-environment", self.environment.as_deref()),
+            ("sentry-org_id", self.org_id.as_deref()),
+        ];
+        for (key, value) in members {
+            if let Some(value) = value {
+                // A member that does not fit any more is left out whole (rule BG-10).
+                let _ = baggage.push(key, value);
+            }
+        }
+    }
+
+    /// The random number that the decision is said to rest on, from the trace id's random bits. It is
+    /// left out where it would contradict the decision (rule SE-7).
+    fn sample_rand(&self, parent: &TraceParent) -> Option<String> {
+        let millionths = millionths(parent.trace_id());
+        #[expect(clippy::cast_possible_truncation, reason = "the rate is between 0 and 1")]
+        #[expect(clippy::cast_sign_loss, reason = "the rate is between 0 and 1")]
+        let threshold = self.sample_rate.map(|rate| (rate * 1e6).ceil() as u64);
+        let consistent = match (parent.sampled(), threshold) {
+            (Some(sampled), Some(threshold)) => sampled == (millionths < threshold),
+            _ => true,
+        };
+        consistent.then(|| format!("0.{millionths:06}"))
+    }
+}
+
+/// A number below one million, drawn from the 56 low bits of the trace id so that it falls below a
+/// rate exactly when a sampler that follows the W3C's random bits keeps the trace.
+fn millionths(trace_id: TraceId) -> u64 {
+    let random = trace_id.to_u128() & LOW_56;
+    let from_the_top = LOW_56 - random;
+    u64::try_from((from_the_top * 1_000_000) >> 56).unwrap_or(999_999)
+}
+
+const LOW_56: u128 = (1 << 56) - 1;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::context::{Decision, SpanId};
+
+    fn parent(trace: u128, decision: Decision) -> TraceParent {
+        let (Some(trace), Some(span)) = (TraceId::from_u128(trace), SpanId::from_u64(1)) else {
+            unreachable!("both are above zero")
+        };
+        TraceParent::new(trace, span, decision)
+    }
+
+    fn described(config: &SentryConfig, parent: &TraceParent) -> Baggage {
+        let mut baggage = Baggage::default();
+        config.describe(parent, &mut baggage);
+        baggage
+    }
+
+    #[test]
+    fn se_6_every_send_of_a_trace_says_the_same() {
+        let config =
+            SentryConfig::new().public_key("k").release("r@1").environment("e").sample_rate(1.0);
+        let once = described(&config, &parent(LOW_56, Decision::Sampled));
+        assert_eq!(once, described(&config, &parent(LOW_56, Decision::Sampled)));
+        assert_eq!(
+            once.as_str(),
+            "sentry-trace_id=0000000000000000\
+             00ffffffffffffff,sentry-public_key=k,sentry-sample_rate=1,sentry-sample_rand=0.000000,\
+             sentry-sampled=true,sentry-release=r@1,sentry-environment=e"
+        );
+    }
+
+    #[test]
+    fn se_7_sample_rand_is_below_the_rate_if_and_only_if_sampled() {
+        for rate in [0.0, 0.000001, 0.25, 0.5, 1.0] {
+            let config = SentryConfig::new().sample_rate(rate);
+            for trace in [1, 1 << 20, 1 << 54, 1 << 55, LOW_56 - 1, LOW_56] {
+                for sampled in [true, false] {
+                    let baggage = described(&config, &parent(trace, Decision::from(sampled)));
+                    if let Some(rand) = baggage.sentry().get("sample_rand") {
+                        assert_eq!(rand.len(), 8);
+                        assert_eq!(rand.parse::<f64>().unwrap() < rate, sampled, "{rate} {trace}");
+                    }
+                }
+            }
+        }
+        let contradiction = SentryConfig::new().sample_rate(0.0);
+        let baggage = described(&contradiction, &parent(5, Decision::Sampled));
+        assert_eq!(baggage.sentry().get("sample_rand"), None);
+        assert_eq!(baggage.sentry().get("sampled").as_deref(), Some("true"));
+    }
+}

@@ -1,0 +1,35 @@
+//! Trace context inside WebSocket messages: per message, not per connection.
+//!
+//! An [`Envelope`] writes the context as the first members of a JSON text
+//! (`{"_trace":{..},"_sentry":{..}, ..}`), reads it back, replaces or removes it. Everything else in
+//! the text stays byte-identical, and a text that is not a JSON object is left alone.
+//! [`TracedWebSocket`] does this for the messages of a stream.
+//!
+//! ```
+//! use serde::{Deserialize, Serialize};
+//! use throughline::context::{TraceContext, TraceParent};
+//! use throughline::websocket::Envelope;
+//!
+//! #[derive(Serialize, Deserialize)]
+//! struct Event { kind: String }
+//!
+//! let parent: TraceParent =
+//!     "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".parse().unwrap();
+//! let envelope = Envelope::json();
+//! let event = Event { kind: "started".into() };
+//! let text = envelope.encode_with(&event, &TraceContext::from(parent)).unwrap();
+//! assert!(text.starts_with(r#"{"_trace":{"traceparent":"00-0af7"#));
+//!
+//! let (event, found) = envelope.decode::<Event>(&text).unwrap();
+//! assert_eq!(event.kind, "started");
+//! assert_eq!(found.context.parent(), Some(&parent));
+//! ```
+
+mod envelope;
+mod message;
+mod payload;
+mod stream;
+
+pub use envelope::{Envelope, Placement};
+pub use message::Message;
+pub use stream::{Incoming, SendError, TracedWebSocket};

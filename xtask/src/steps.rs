@@ -1,0 +1,247 @@
+//! The checks of `cargo xtask test`, as a table that is run from top to bottom.
+
+use std::env;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use crate::command::{Cargo, StepError};
+use crate::examples;
+use crate::features;
+use crate::install;
+use crate::report::{self, Outcome, Row};
+use crate::test_summary::TestSummary;
+
+/// One check.
+pub(crate) struct Step {
+    /// One lower-case word.
+    pub(crate) name: &'static str,
+    /// Whether `--quick` keeps it.
+    pub(crate) quick: bool,
+    /// What to do if it fails.
+    advice: &'static str,
+    run: fn(&mut Session) -> Result<(), StepError>,
+}
+
+/// Cheap and frequent failures first; a new check is a new line.
+pub(crate) const STEPS: &[Step] = &[
+    Step { name: "fmt", quick: true, advice: "run `cargo fmt --all`", run: fmt },
+    Step {
+        name: "clippy",
+        quick: true,
+        advice: "mend each warning, or mark it with #[expect(lint, reason = \"..\")]",
+        run: clippy,
+    },
+    Step {
+        name: "test",
+        quick: true,
+        advice: "the names of the failed or ignored tests stand above; \
+                 `cargo test --workspace --all-features <name>` runs one alone",
+        run: tests,
+    },
+    Step {
+        name: "docs",
+        quick: false,
+        advice: "mend the links and code blocks that rustdoc names above",
+        run: docs,
+    },
+    Step {
+        name: "features",
+        quick: false,
+        advice: "the last command above breaks; look at the `cfg`s and at [features] in Cargo.toml",
+        run: single_features,
+    },
+    Step {
+        name: "examples",
+        quick: false,
+        advice: "the last command above breaks; an example must end by itself with exit code 0",
+        run: run_examples,
+    },
+    Step {
+        name: "pipeline",
+        quick: true,
+        advice: "`cargo run -p pipeline -- demo --full` shows the whole trace",
+        run: pipeline,
+    },
+    Step {
+        name: "deny",
+        quick: false,
+        advice: "choose another dependency, or argue for it in deny.toml",
+        run: deny,
+    },
+];
+
+/// No example needs more than a moment; a machine under load gets this long.
+const EXAMPLE_LIMIT: Duration = Duration::from_secs(60);
+
+/// What the steps of one run share.
+struct Session {
+    /// The top of the repository.
+    root: PathBuf,
+    /// Counted by the steps that run tests.
+    tests: TestSummary,
+}
+
+/// Runs the steps up to the first that fails, then prints the table and the number of tests.
+pub(crate) fn test(quick: bool) -> ExitCode {
+    let mut session = Session { root: root(), tests: TestSummary::default() };
+    let (rows, failure) = run_all(STEPS, quick, &mut session);
+
+    println!("\n{}", report::table(&rows));
+    if let Some((step, error)) = &failure {
+        println!("{} failed: {error}\nwhat to do: {}\n", step.name, step.advice);
+    }
+    println!("{}", session.tests.last_line());
+    if failure.is_none() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn run_all<'a>(
+    steps: &'a [Step],
+    quick: bool,
+    session: &mut Session,
+) -> (Vec<Row>, Option<(&'a Step, StepError)>) {
+    let mut rows = Vec::new();
+    let mut failure = None;
+    for step in steps {
+        let mut row = Row { name: step.name, time: Duration::ZERO, outcome: Outcome::NotReached };
+        if quick && !step.quick {
+            row.outcome = Outcome::LeftOut;
+        } else if failure.is_none() {
+            println!("\n=== {} ===", step.name);
+            let start = Instant::now();
+            let result = (step.run)(session);
+            row.time = start.elapsed();
+            row.outcome = if result.is_ok() { Outcome::Ok } else { Outcome::Failed };
+            failure = result.err().map(|error| (step, error));
+        }
+        rows.push(row);
+    }
+    (rows, failure)
+}
+
+fn fmt(session: &mut Session) -> Result<(), StepError> {
+    Cargo::new(&session.root, &["fmt", "--all", "--check"]).run()
+}
+
+fn clippy(session: &mut Session) -> Result<(), StepError> {
+    let arguments =
+        ["clippy", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"];
+    Cargo::new(&session.root, &arguments).run()
+}
+
+fn tests(session: &mut Session) -> Result<(), StepError> {
+    // Without --no-fail-fast the sums would leave out what stands behind the first failure.
+    let arguments = ["test", "--workspace", "--all-features", "--no-fail-fast"];
+    let summary = &mut session.tests;
+    Cargo::new(&session.root, &arguments).run_seeing(|line| summary.see(line))?;
+    summary.objection().map_or(Ok(()), |objection| Err(StepError::Rule(objection)))
+}
+
+fn docs(session: &mut Session) -> Result<(), StepError> {
+    Cargo::new(&session.root, &["doc", "--workspace", "--all-features", "--no-deps"])
+        .env("RUSTDOCFLAGS", "-D warnings")
+        .run()
+}
+
+/// No feature, and each feature alone. Pairs of features are a matter of releases.
+fn single_features(session: &mut Session) -> Result<(), StepError> {
+    let manifest = session.root.join("Cargo.toml");
+    let text = fs::read_to_string(&manifest).map_err(|e| unreadable(&manifest, &e))?;
+    let check = ["check", "-p", "throughline", "--no-default-features"];
+    Cargo::new(&session.root, &check).run()?;
+    for feature in features::names(&text) {
+        let arguments = [&check[..], &["--features", &feature]].concat();
+        Cargo::new(&session.root, &arguments).run()?;
+    }
+    Ok(())
+}
+
+fn run_examples(session: &mut Session) -> Result<(), StepError> {
+    let folder = session.root.join("examples");
+    let examples = examples::find(&folder).map_err(|e| unreadable(&folder, &e))?;
+    if examples.is_empty() {
+        println!("there are no examples/*.rs");
+        return Ok(());
+    }
+    // Built first, so that the time limit counts their running only.
+    Cargo::new(&session.root, &["build", "-p", "throughline", "--all-features", "--examples"])
+        .run()?;
+    for example in examples {
+        if example.ends {
+            let name = &example.name;
+            Cargo::new(
+                &session.root,
+                &["run", "-p", "throughline", "--all-features", "--example", name],
+            )
+            .run_within(EXAMPLE_LIMIT)?;
+        } else {
+            println!("{} is built but not run: its docs say `{}`", example.name, examples::ENDLESS);
+        }
+    }
+    Ok(())
+}
+
+fn pipeline(session: &mut Session) -> Result<(), StepError> {
+    Cargo::new(&session.root, &["run", "-p", "pipeline"]).run()
+}
+
+fn deny(session: &mut Session) -> Result<(), StepError> {
+    install::cargo_subcommand(&session.root, "deny")?;
+    let arguments = ["deny", "--all-features", "check", "bans", "licenses", "sources"];
+    Cargo::new(&session.root, &arguments).run()
+}
+
+fn unreadable(path: &Path, source: &io::Error) -> StepError {
+    StepError::Rule(format!("{} could not be read: {source}", path.display()))
+}
+
+/// The folder above this package, wherever the repository lies by now.
+fn root() -> PathBuf {
+    let own = env::var_os("CARGO_MANIFEST_DIR")
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
+    own.parent().map(Path::to_path_buf).unwrap_or(own)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: Step = Step { name: "good", quick: true, advice: "", run: |_| Ok(()) };
+    const SLOW: Step = Step { name: "slow", quick: false, advice: "", run: |_| Ok(()) };
+    const BAD: Step = Step {
+        name: "bad",
+        quick: true,
+        advice: "",
+        run: |_| Err(StepError::Rule("broken".to_owned())),
+    };
+
+    fn outcomes(steps: &[Step], quick: bool) -> (Vec<Outcome>, Option<&'static str>) {
+        let mut session = Session { root: root(), tests: TestSummary::default() };
+        let (rows, failure) = run_all(steps, quick, &mut session);
+        (rows.iter().map(|row| row.outcome).collect(), failure.map(|(step, _)| step.name))
+    }
+
+    #[test]
+    fn nothing_runs_after_the_first_failure() {
+        let (outcomes, failed) = outcomes(&[GOOD, BAD, GOOD, SLOW], false);
+        assert_eq!(failed, Some("bad"));
+        use Outcome::{Failed, NotReached, Ok};
+        assert_eq!(outcomes, [Ok, Failed, NotReached, NotReached]);
+    }
+
+    #[test]
+    fn quick_says_what_it_leaves_out() {
+        assert_eq!(outcomes(&[GOOD, SLOW], true), (vec![Outcome::Ok, Outcome::LeftOut], None));
+        assert_eq!(outcomes(&[GOOD, SLOW], false), (vec![Outcome::Ok, Outcome::Ok], None));
+    }
+
+    #[test]
+    fn steps_have_different_names() {
+        let mut names: Vec<_> = STEPS.iter().map(|step| step.name).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), STEPS.len());
+    }
+}

@@ -1,6 +1,8 @@
 //! One trace, end to end.
 
 pub mod context;
+#[cfg(feature = "http")]
+pub mod http;
 pub mod limits;
 pub mod otel;
 pub mod propagation;

@@ -33,3 +33,7 @@ pub const REFUSALS: usize = 16;
 /// Bytes of context that an envelope reads from or writes into one message: both trace headers, the
 /// longest baggage and JSON's own signs, with room for escapes.
 pub const ENVELOPE_CONTEXT_BYTES: usize = 16 * 1024;
+
+/// Bytes of a received text (path, host, user agent) that become an attribute of a span. What is
+/// longer is cut: nobody reads it, and every span would carry it to the back end.
+pub const HTTP_ATTRIBUTE_BYTES: usize = 2048;

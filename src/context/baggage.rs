@@ -321,16 +321,16 @@ const OCTET: u8 = 2;
 
 static CLASS: [u8; 256] = {
     let mut table = [0; 256];
-    let mut byte = 0x21;
+    let mut byte: u8 = 0x21;
     while byte < 0x7f {
-        if !matches!(byte as u8, b'"' | b',' | b';' | b'\\') {
-            table[byte] |= OCTET;
+        if !matches!(byte, b'"' | b',' | b';' | b'\\') {
+            table[byte as usize] |= OCTET;
         }
-        if matches!(byte as u8, b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9')
-            || matches!(byte as u8, b'!' | b'#' | b'$' | b'%' | b'&' | b'\'' | b'*' | b'+' | b'-')
-            || matches!(byte as u8, b'.' | b'^' | b'_' | b'`' | b'|' | b'~')
+        if matches!(byte, b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9')
+            || matches!(byte, b'!' | b'#' | b'$' | b'%' | b'&' | b'\'' | b'*' | b'+' | b'-')
+            || matches!(byte, b'.' | b'^' | b'_' | b'`' | b'|' | b'~')
         {
-            table[byte] |= TOKEN;
+            table[byte as usize] |= TOKEN;
         }
         byte += 1;
     }

@@ -99,12 +99,13 @@ impl fmt::Debug for SpanId {
 ///
 /// The standard parsers are no use here: they take a sign and short input (rule TP-1).
 pub(crate) fn decode_hex<const N: usize>(digits: &[u8]) -> Option<[u8; N]> {
-    let (pairs, []) = digits.as_chunks::<2>() else { return None };
-    let pairs: &[[u8; 2]; N] = pairs.try_into().ok()?;
+    if digits.len() != 2 * N {
+        return None;
+    }
     let mut bytes = [0; N];
     let mut seen = 0;
-    for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
-        let (high, low) = (DIGITS[usize::from(*high)], DIGITS[usize::from(*low)]);
+    for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
+        let (high, low) = (DIGITS[usize::from(pair[0])], DIGITS[usize::from(pair[1])]);
         // One test at the end instead of one per digit: no value of a digit has these bits.
         seen |= high | low;
         *byte = (high << 4) | (low & 0x0f);
@@ -115,8 +116,9 @@ pub(crate) fn decode_hex<const N: usize>(digits: &[u8]) -> Option<[u8; N]> {
 /// Writes each byte as two lower-case hex digits. `out` holds twice as many bytes as `bytes`.
 pub(crate) fn encode_hex(bytes: &[u8], out: &mut [u8]) {
     const LOWER: &[u8; 16] = b"0123456789abcdef";
-    for (byte, pair) in bytes.iter().zip(out.as_chunks_mut::<2>().0) {
-        *pair = [LOWER[usize::from(byte >> 4)], LOWER[usize::from(byte & 0x0f)]];
+    for (byte, pair) in bytes.iter().zip(out.chunks_exact_mut(2)) {
+        pair[0] = LOWER[usize::from(byte >> 4)];
+        pair[1] = LOWER[usize::from(byte & 0x0f)];
     }
 }
 

@@ -20,7 +20,7 @@ pub(super) fn text(list: &HeaderValue) -> &str {
 
 /// A list from a text that consists of checked members only.
 pub(super) fn from_checked(text: String) -> HeaderValue {
-    HeaderValue::from_maybe_shared(bytes::Bytes::from(text)).unwrap_or_else(|_| EMPTY)
+    HeaderValue::from_maybe_shared(bytes::Bytes::from(text)).unwrap_or(EMPTY)
 }
 
 /// The list without members.

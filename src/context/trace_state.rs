@@ -199,13 +199,13 @@ const VALUE: u8 = 2;
 
 static CLASS: [u8; 256] = {
     let mut table = [0; 256];
-    let mut byte = 0x20;
+    let mut byte: u8 = 0x20;
     while byte < 0x7f {
-        if byte != b',' as usize && byte != b'=' as usize {
-            table[byte] |= VALUE;
+        if !matches!(byte, b',' | b'=') {
+            table[byte as usize] |= VALUE;
         }
-        if matches!(byte as u8, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'*' | b'/' | b'@' | b'-') {
-            table[byte] |= KEY;
+        if matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'*' | b'/' | b'@' | b'-') {
+            table[byte as usize] |= KEY;
         }
         byte += 1;
     }

@@ -51,12 +51,12 @@ impl<S> TracedWebSocket<S> {
     }
 
     /// The socket inside.
-    pub fn get_ref(&self) -> &S {
+    pub fn inner(&self) -> &S {
         &self.inner
     }
 
     /// The socket inside.
-    pub fn get_mut(&mut self) -> &mut S {
+    pub fn inner_mut(&mut self) -> &mut S {
         &mut self.inner
     }
 

@@ -1,0 +1,40 @@
+use std::sync::Arc;
+use std::task::{self, Poll};
+
+use ::http::{Request, Response};
+use tower::Service;
+
+use super::ClientFuture;
+use super::layer::Config;
+
+/// Service of [`ClientLayer`](super::ClientLayer).
+#[derive(Clone, Debug)]
+pub struct ClientService<S> {
+    inner: S,
+    config: Arc<Config>,
+}
+
+impl<S> ClientService<S> {
+    pub(super) fn new(inner: S, config: Arc<Config>) -> Self {
+        Self { inner, config }
+    }
+}
+
+impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for ClientService<S>
+where
+    S: Service<Request<ReqBody>, Response = Response<ResBody>>,
+{
+    type Response = Response<ResBody>;
+    type Error = S::Error;
+    type Future = ClientFuture<S::Future>;
+
+    fn poll_ready(&mut self, task: &mut task::Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(task)
+    }
+
+    fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
+        let mut exchange = self.config.begin(&mut request);
+        let inner = exchange.run(|| self.inner.call(request));
+        ClientFuture::new(inner, exchange)
+    }
+}

@@ -1,0 +1,270 @@
+use std::cell::RefCell;
+use std::convert::Infallible;
+use std::future::{Ready, pending, ready};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::{Pin, pin};
+use std::task::{self, Poll, Waker};
+
+use ::http::{HeaderMap, Request, Response, StatusCode};
+use opentelemetry::Context;
+use opentelemetry::trace::SpanKind;
+use tower::{Layer, Service, service_fn};
+
+use super::{ClientFuture, ClientLayer, ClientService};
+use crate::context::{TraceContext, TraceParent};
+use crate::http::recorded::{Recorded, attribute, error_type};
+use crate::otel::ContextExt;
+use crate::propagation::Propagator;
+
+const PARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+const STALE: &str = "00-11111111111111111111111111111111-1111111111111111-01";
+
+fn layer(recorded: &Recorded) -> ClientLayer {
+    ClientLayer::new().tracer_provider(recorded.provider())
+}
+
+fn inside_a_trace() -> Context {
+    let mut trace = TraceContext::from(PARENT.parse::<TraceParent>().unwrap());
+    *trace.trace_state_mut() = "v=1".parse().unwrap();
+    Context::new().with_trace_context(trace)
+}
+
+fn request(uri: &str, headers: &[(&str, &str)]) -> Request<()> {
+    let mut request = Request::builder().uri(uri);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    request.body(()).unwrap()
+}
+
+fn poll<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
+    future.poll(&mut task::Context::from_waker(Waker::noop()))
+}
+
+fn answer(status: u16) -> Ready<Result<Response<()>, Infallible>> {
+    let mut response = Response::new(());
+    *response.status_mut() = StatusCode::from_u16(status).unwrap();
+    ready(Ok(response))
+}
+
+/// The headers that arrive at the inner service.
+fn sent(layer: &ClientLayer, request: Request<()>) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    let inner = service_fn(|request: Request<()>| {
+        headers = request.headers().clone();
+        answer(200)
+    });
+    assert!(poll(pin!(layer.layer(inner).call(request))).is_ready());
+    headers
+}
+
+// What the span says
+
+#[test]
+fn a_span_has_the_stable_attributes_and_nothing_secret() {
+    let recorded = Recorded::default();
+    let request =
+        request("https://api.example/users/7?token=secret", &[("authorization", "secret")]);
+    sent(&layer(&recorded), request);
+    let span = recorded.one();
+    assert_eq!((span.name.as_ref(), span.span_kind.clone()), ("GET", SpanKind::Client));
+    let attributes: Vec<_> =
+        span.attributes.iter().map(|a| (a.key.as_str(), a.value.to_string())).collect();
+    let expected = [
+        ("http.request.method", "GET"),
+        ("server.address", "api.example"),
+        ("server.port", "443"),
+        ("url.full", "https://api.example/users/7?REDACTED"),
+        ("http.response.status_code", "200"),
+    ];
+    assert_eq!(attributes, expected.map(|(key, value)| (key, value.to_owned())));
+}
+
+#[test]
+fn a_status_of_400_or_above_is_an_error() {
+    for (status, error) in [(302, None), (404, Some("404")), (500, Some("500"))] {
+        let recorded = Recorded::default();
+        let mut service = layer(&recorded).layer(service_fn(|_: Request<()>| answer(status)));
+        assert!(poll(pin!(service.call(request("http://host/", &[])))).is_ready());
+        assert_eq!(error_type(&recorded.one()).as_deref(), error);
+    }
+}
+
+#[test]
+fn a_failed_call_names_the_type_of_its_error() {
+    let recorded = Recorded::default();
+    let inner = service_fn(|_: Request<()>| ready(Err::<Response<()>, _>(std::fmt::Error)));
+    let mut service = layer(&recorded).layer(inner);
+    assert!(matches!(
+        poll(pin!(service.call(request("http://host/", &[])))),
+        Poll::Ready(Err(std::fmt::Error))
+    ));
+    assert_eq!(error_type(&recorded.one()).as_deref(), Some("core::fmt::Error"));
+}
+
+#[test]
+fn a_call_that_its_caller_drops_is_no_error() {
+    let recorded = Recorded::default();
+    let inner = service_fn(|_: Request<()>| pending::<Result<Response<()>, Infallible>>());
+    let mut service = layer(&recorded).layer(inner);
+    drop(service.call(request("http://host/", &[])));
+    {
+        let mut future = pin!(service.call(request("http://host/", &[])));
+        assert!(poll(future.as_mut()).is_pending());
+    }
+    let spans = recorded.all();
+    assert_eq!(spans.iter().map(error_type).collect::<Vec<_>>(), [None, None]);
+    assert_eq!(attribute(&spans[0], "http.response.status_code"), None);
+}
+
+#[test]
+fn a_panic_is_an_error_and_goes_on() {
+    let recorded = Recorded::default();
+    let inner = service_fn(|_: Request<()>| -> Ready<Result<Response<()>, Infallible>> {
+        panic!("told to")
+    });
+    let mut service = layer(&recorded).layer(inner);
+    let call = || service.call(request("http://host/", &[]));
+    assert!(catch_unwind(AssertUnwindSafe(call)).is_err());
+    assert_eq!(error_type(&recorded.one()).as_deref(), Some("panic"));
+}
+
+// What is sent
+
+#[test]
+fn tp_8_the_parent_that_is_sent_is_the_clients_span() {
+    let recorded = Recorded::default();
+    let _current = inside_a_trace().attach();
+    let headers = sent(&layer(&recorded), request("http://host/", &[]));
+    let span = recorded.one();
+    assert_eq!(span.parent_span_id.to_string(), "b7ad6b7169203331");
+    let id = span.span_context.span_id();
+    assert_eq!(headers["traceparent"], format!("00-0af7651916cd43dd8448eb211c80319c-{id}-01"));
+    assert_eq!(headers["sentry-trace"], format!("0af7651916cd43dd8448eb211c80319c-{id}-1"));
+    assert_eq!(headers["tracestate"], "v=1");
+}
+
+#[test]
+fn tp_10_without_spans_the_current_context_is_sent_as_it_is() {
+    let _current = inside_a_trace().attach();
+    let headers = sent(&ClientLayer::propagate_only(), request("http://host/", &[]));
+    assert_eq!(headers["traceparent"], PARENT);
+}
+
+#[test]
+fn bo_3_headers_are_replaced_and_never_added_to() {
+    let _current = inside_a_trace().attach();
+    let stale = [("traceparent", STALE), ("traceparent", STALE), ("tracestate", "old=1")];
+    let headers = sent(&ClientLayer::propagate_only(), request("http://host/", &stale));
+    assert!(headers.get_all("traceparent").iter().eq([PARENT]));
+    assert!(headers.get_all("tracestate").iter().eq(["v=1"]));
+}
+
+#[test]
+fn tp_9_stale_headers_go_when_there_is_no_trace() {
+    let stale = [("traceparent", STALE), ("tracestate", "old=1"), ("x", "y")];
+    let headers = sent(&ClientLayer::propagate_only(), request("http://host/", &stale));
+    assert_eq!(headers.len(), 1);
+}
+
+#[test]
+fn a_target_with_credentials_gets_no_trace() {
+    let recorded = Recorded::default();
+    let _current = inside_a_trace().attach();
+    let stale = [("traceparent", STALE)];
+    let headers = sent(&layer(&recorded), request("http://user:secret@host/", &stale));
+    assert!(headers.is_empty(), "{headers:?}");
+    let url = attribute(&recorded.one(), "url.full");
+    assert_eq!(url.as_deref(), Some("http://host/"));
+}
+
+#[test]
+fn where_telemetry_is_suppressed_a_request_is_left_alone() {
+    let recorded = Recorded::default();
+    let _current = inside_a_trace().with_telemetry_suppressed().attach();
+    let headers = sent(&layer(&recorded), request("http://host/", &[("traceparent", STALE)]));
+    assert_eq!(headers["traceparent"], STALE);
+    assert!(recorded.all().is_empty());
+}
+
+#[test]
+fn suppression_lasts_while_the_call_is_polled() {
+    let inner = service_fn(async |_: Request<()>| {
+        assert!(Context::is_current_telemetry_suppressed());
+        Ok::<_, Infallible>(Response::new(()))
+    });
+    let mut service = ClientLayer::propagate_only().layer(inner);
+    let future = {
+        let _current = Context::new().with_telemetry_suppressed().attach();
+        service.call(request("http://host/", &[]))
+    };
+    assert!(poll(pin!(future)).is_ready());
+}
+
+#[test]
+fn baggage_is_sent_only_where_it_was_asked_for() {
+    let mut trace = TraceContext::from(PARENT.parse::<TraceParent>().unwrap());
+    trace.baggage_mut().push("tenant", "7").unwrap();
+    let _current = Context::new().with_trace_context(trace).attach();
+    let layer = ClientLayer::propagate_only();
+    assert!(!sent(&layer, request("http://host/", &[])).contains_key("baggage"));
+    let layer = layer.propagation(Propagator::default().forward_baggage(true));
+    assert_eq!(sent(&layer, request("http://host/", &[]))["baggage"], "tenant=7");
+}
+
+#[test]
+fn the_clients_span_is_current_inside_and_gone_outside() {
+    let recorded = Recorded::default();
+    let current = || TraceContext::current().parent().map(|parent| parent.parent_id().to_string());
+    let seen = RefCell::new(Vec::new());
+    let inner = service_fn(|_: Request<()>| {
+        seen.borrow_mut().push(current());
+        async {
+            seen.borrow_mut().push(current());
+            Ok::<_, Infallible>(Response::new(()))
+        }
+    });
+    let mut service = layer(&recorded).layer(inner);
+    let future = service.call(request("http://host/", &[]));
+    assert_eq!(current(), None);
+    assert!(poll(pin!(future)).is_ready());
+    assert_eq!(current(), None);
+    let id = recorded.one().span_context.span_id().to_string();
+    assert_eq!(seen.take(), [Some(id.clone()), Some(id)]);
+}
+
+// The contract of a service
+
+#[test]
+fn readiness_is_that_of_the_service_that_is_called() {
+    let (mock, mut handle) = tower_test::mock::pair::<Request<()>, Response<()>>();
+    let mut service = layer(&Recorded::default()).layer(mock);
+    let mut task = task::Context::from_waker(Waker::noop());
+    handle.allow(0);
+    assert!(service.poll_ready(&mut task).is_pending());
+    handle.allow(1);
+    assert!(service.poll_ready(&mut task).is_ready());
+    // The mock panics if another one than the ready service is called.
+    assert!(poll(pin!(service.call(request("http://host/", &[])))).is_pending());
+    handle.send_error("closed");
+    assert!(matches!(service.poll_ready(&mut task), Poll::Ready(Err(_))));
+}
+
+#[test]
+fn types_are_send_and_sync_as_far_as_the_inner_ones_are() {
+    fn check<T: Send + Sync>() {}
+    check::<ClientLayer>();
+    check::<ClientService<()>>();
+    check::<ClientFuture<()>>();
+}
+
+#[test]
+fn debug_shows_no_header_value() {
+    let _current = inside_a_trace().attach();
+    let inner = service_fn(|_: Request<()>| answer(200));
+    let layer = ClientLayer::propagate_only();
+    let future = layer.layer(inner).call(request("http://host/", &[("x", "secret")]));
+    let shown = format!("{layer:?} {future:?}");
+    assert!(!shown.contains("secret") && !shown.contains("v=1"), "{shown}");
+    assert!(!shown.contains("0af7651916cd43dd8448eb211c80319c"), "{shown}");
+}

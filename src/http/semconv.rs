@@ -1,0 +1,220 @@
+//! Names and values of the stable
+//! [semantic conventions for HTTP](https://opentelemetry.io/docs/specs/semconv/http/http-spans/).
+
+use ::http::header::HOST;
+use ::http::{HeaderMap, Method, Uri, Version};
+
+use crate::limits;
+
+pub(super) const ERROR_TYPE: &str = "error.type";
+pub(super) const HTTP_REQUEST_METHOD: &str = "http.request.method";
+pub(super) const HTTP_RESPONSE_STATUS_CODE: &str = "http.response.status_code";
+pub(super) const HTTP_ROUTE: &str = "http.route";
+pub(super) const NETWORK_PROTOCOL_VERSION: &str = "network.protocol.version";
+pub(super) const SERVER_ADDRESS: &str = "server.address";
+pub(super) const SERVER_PORT: &str = "server.port";
+pub(super) const URL_FULL: &str = "url.full";
+pub(super) const URL_PATH: &str = "url.path";
+pub(super) const URL_SCHEME: &str = "url.scheme";
+pub(super) const USER_AGENT_ORIGINAL: &str = "user_agent.original";
+
+/// `error.type` of a request whose caller did not wait for its end.
+pub(super) const CANCELLED: &str = "cancelled";
+
+/// `error.type` of a request whose service or body panicked.
+pub(super) const PANIC: &str = "panic";
+
+/// The value for what has no name of low cardinality.
+const OTHER: &str = "_OTHER";
+
+/// A request's method, as the conventions know it. Anybody can invent a method, and a name of a span
+/// must not be anybody's text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct KnownMethod(Option<&'static str>);
+
+impl KnownMethod {
+    pub(super) fn of(method: &Method) -> Self {
+        Self(match *method {
+            Method::CONNECT => Some("CONNECT"),
+            Method::DELETE => Some("DELETE"),
+            Method::GET => Some("GET"),
+            Method::HEAD => Some("HEAD"),
+            Method::OPTIONS => Some("OPTIONS"),
+            Method::PATCH => Some("PATCH"),
+            Method::POST => Some("POST"),
+            Method::PUT => Some("PUT"),
+            Method::TRACE => Some("TRACE"),
+            _ => None,
+        })
+    }
+
+    /// The value of `http.request.method`.
+    pub(super) fn attribute(self) -> &'static str {
+        self.0.unwrap_or(OTHER)
+    }
+
+    /// The method's part of a span's name.
+    pub(super) fn span_name(self) -> &'static str {
+        self.0.unwrap_or("HTTP")
+    }
+}
+
+/// The value of `network.protocol.version`.
+pub(super) fn protocol_version(version: Version) -> Option<&'static str> {
+    match version {
+        Version::HTTP_09 => Some("0.9"),
+        Version::HTTP_10 => Some("1.0"),
+        Version::HTTP_11 => Some("1.1"),
+        Version::HTTP_2 => Some("2"),
+        Version::HTTP_3 => Some("3"),
+        _ => None,
+    }
+}
+
+/// Whom a request is addressed to, by its target or else by its `host` header. Never holds
+/// credentials.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Server<'a> {
+    pub(super) address: &'a str,
+    pub(super) port: Option<u16>,
+}
+
+impl<'a> Server<'a> {
+    pub(super) fn of(uri: &'a Uri, headers: &'a HeaderMap) -> Option<Self> {
+        match uri.authority() {
+            Some(authority) => Self::parse(authority.as_str()),
+            None => Self::parse(headers.get(HOST)?.to_str().ok()?),
+        }
+    }
+
+    fn parse(authority: &'a str) -> Option<Self> {
+        let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+        let (address, port) = match host.strip_prefix('[') {
+            Some(bracketed) => {
+                let (address, rest) = bracketed.split_once(']')?;
+                (address, rest.strip_prefix(':'))
+            }
+            None => match host.split_once(':') {
+                Some((address, port)) => (address, Some(port)),
+                None => (host, None),
+            },
+        };
+        let port = port.filter(|port| port.bytes().all(|byte| byte.is_ascii_digit()));
+        let port = port.and_then(|port| port.parse().ok());
+        (!address.is_empty()).then_some(Self { address, port })
+    }
+}
+
+/// The port that a scheme stands for.
+pub(super) fn default_port(scheme: &str) -> Option<u16> {
+    match scheme {
+        "http" | "ws" => Some(80),
+        "https" | "wss" => Some(443),
+        _ => None,
+    }
+}
+
+/// The target without credentials, and with a placeholder for its query. `None` if it is not
+/// absolute.
+pub(super) fn url_full(uri: &Uri) -> Option<String> {
+    let scheme = uri.scheme_str()?;
+    let authority = uri.authority()?.as_str();
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    let query = if uri.query().is_some() { "?REDACTED" } else { "" };
+    Some(format!("{scheme}://{host}{}{query}", bounded(uri.path())))
+}
+
+/// Whether the target has a user name or a password in it.
+pub(super) fn has_credentials(uri: &Uri) -> bool {
+    uri.authority().is_some_and(|authority| authority.as_str().contains('@'))
+}
+
+/// As much of a text as fits into an attribute.
+pub(super) fn bounded(text: &str) -> &str {
+    let mut end = text.len().min(limits::HTTP_ATTRIBUTE_BYTES);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text.get(..end).unwrap_or_default()
+}
+
+/// The value of `error.type` for an error of type `E`. A boxed or generic error's type does not tell
+/// what went wrong.
+pub(super) fn error_type<E>() -> &'static str {
+    let name = std::any::type_name::<E>();
+    if name.contains(['<', '&', '(', ' ']) { OTHER } else { name }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn server(authority: &str) -> Option<(&str, Option<u16>)> {
+        Server::parse(authority).map(|server| (server.address, server.port))
+    }
+
+    #[test]
+    fn an_authority_is_split_into_address_and_port() {
+        assert_eq!(server("host"), Some(("host", None)));
+        assert_eq!(server("host:8080"), Some(("host", Some(8080))));
+        assert_eq!(server("[::1]:80"), Some(("::1", Some(80))));
+        assert_eq!(server("[::1]"), Some(("::1", None)));
+        assert_eq!(server("user:secret@host:1"), Some(("host", Some(1))));
+    }
+
+    #[test]
+    fn a_bad_port_or_address_is_left_out() {
+        for authority in ["host:", "host:+80", "host:65536", "host:x"] {
+            assert_eq!(server(authority), Some(("host", None)), "{authority}");
+        }
+        for authority in ["", ":80", "[", "[]:80", "a@"] {
+            assert_eq!(server(authority), None, "{authority}");
+        }
+    }
+
+    #[test]
+    fn the_target_wins_over_the_host_header() {
+        let headers = HeaderMap::from_iter([(HOST, "header:1".parse().unwrap())]);
+        let relative: Uri = "/path".parse().unwrap();
+        let absolute: Uri = "http://target/path".parse().unwrap();
+        assert_eq!(Server::of(&relative, &headers).unwrap().address, "header");
+        assert_eq!(Server::of(&absolute, &headers).unwrap().address, "target");
+        assert_eq!(Server::of(&relative, &HeaderMap::new()), None);
+    }
+
+    #[test]
+    fn a_full_url_shows_neither_credentials_nor_query() {
+        let full = |uri: &str| url_full(&uri.parse().unwrap());
+        assert_eq!(
+            full("https://user:secret@host:8443/a/b?token=secret").as_deref(),
+            Some("https://host:8443/a/b?REDACTED")
+        );
+        assert_eq!(full("http://host").as_deref(), Some("http://host/"));
+        assert_eq!(full("/relative"), None);
+    }
+
+    #[test]
+    fn an_unknown_method_has_no_name_of_its_own() {
+        let known = KnownMethod::of(&Method::PATCH);
+        assert_eq!((known.attribute(), known.span_name()), ("PATCH", "PATCH"));
+        let unknown = KnownMethod::of(&"BREW".parse().unwrap());
+        assert_eq!((unknown.attribute(), unknown.span_name()), ("_OTHER", "HTTP"));
+    }
+
+    #[test]
+    fn an_error_type_is_a_plain_type_name() {
+        assert_eq!(error_type::<std::fmt::Error>(), "core::fmt::Error");
+        assert_eq!(error_type::<Box<dyn std::error::Error + Send + Sync>>(), "_OTHER");
+        assert_eq!(error_type::<&'static str>(), "_OTHER");
+        assert_eq!(error_type::<()>(), "_OTHER");
+    }
+
+    #[test]
+    fn a_long_text_is_cut_between_characters() {
+        let long = "ä".repeat(limits::HTTP_ATTRIBUTE_BYTES);
+        assert_eq!(bounded(&long).len(), limits::HTTP_ATTRIBUTE_BYTES);
+        let shifted = format!("x{long}");
+        assert_eq!(bounded(&shifted).len(), limits::HTTP_ATTRIBUTE_BYTES - 1);
+        assert_eq!(bounded("short"), "short");
+    }
+}

@@ -1,0 +1,85 @@
+use std::fmt;
+use std::pin::Pin;
+use std::task::{self, Poll, ready};
+
+use ::http::HeaderMap;
+use ::http::header::CONTENT_LENGTH;
+use bytes::Buf;
+use http_body::{Body, Frame, SizeHint};
+use pin_project::pin_project;
+
+use crate::http::exchange::Exchange;
+use crate::http::semconv;
+
+/// Response body of [`ServerService`](super::ServerService): the inner body, whose end is the end of
+/// the request's span.
+///
+/// Size, end of stream, frames and errors are the inner body's.
+#[pin_project]
+pub struct TracedBody<B> {
+    #[pin]
+    inner: B,
+    exchange: Exchange,
+    /// Bytes that are still to come, if that was said.
+    left: Option<u64>,
+}
+
+impl<B: Body> TracedBody<B> {
+    pub(super) fn new(inner: B, mut exchange: Exchange, headers: &HeaderMap) -> Self {
+        let left = content_length(headers).or_else(|| inner.size_hint().exact());
+        if inner.is_end_stream() {
+            exchange.end(None);
+        } else if left == Some(0) {
+            exchange.complete();
+        }
+        Self { inner, exchange, left }
+    }
+}
+
+impl<B: Body> Body for TracedBody<B> {
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        task: &mut task::Context<'_>,
+    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+        let mut this = self.project();
+        let frame = ready!(this.exchange.run(|| this.inner.as_mut().poll_frame(task)));
+        match &frame {
+            None => this.exchange.end(None),
+            Some(Err(_)) => this.exchange.end(Some(semconv::error_type::<B::Error>())),
+            Some(Ok(frame)) => {
+                if let (Some(left), Some(data)) = (this.left.as_mut(), frame.data_ref()) {
+                    *left = left.saturating_sub(data.remaining() as u64);
+                }
+                // hyper asks no further after either of these.
+                if this.inner.is_end_stream() {
+                    this.exchange.end(None);
+                } else if frame.is_trailers() || *this.left == Some(0) {
+                    this.exchange.complete();
+                }
+            }
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}
+
+/// Leaves out the inner body: it may print what it holds.
+impl<B> fmt::Debug for TracedBody<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TracedBody").field("exchange", &self.exchange).finish_non_exhaustive()
+    }
+}
+
+fn content_length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}

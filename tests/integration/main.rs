@@ -1,0 +1,6 @@
+//! Tests of several parts together, over real connections where the work goes through one.
+//!
+//! `cfg(test)` is always on here. It tells clippy that functions beside the tests may panic too.
+
+#[cfg(test)]
+mod http;

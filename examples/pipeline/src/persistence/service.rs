@@ -1,0 +1,57 @@
+//! Persistence as a process of its own.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use throughline::websocket::Envelope;
+use tokio_util::sync::CancellationToken;
+
+use super::instruments::Instruments;
+use super::{OpenError, Persistence};
+use crate::cli::{Bus, PersistenceOptions};
+use crate::serve::{serve, stop_on_signal};
+use crate::telemetry::Telemetry;
+
+/// Serves until it is told to stop.
+///
+/// # Errors
+/// If the database cannot be opened, or the address is taken.
+pub(crate) async fn run(options: PersistenceOptions) -> anyhow::Result<ExitCode> {
+    if options.bus == Bus::InProcess {
+        anyhow::bail!(
+            "--bus inprocess means that persistence lives in the API: start `pipeline api`"
+        );
+    }
+    let telemetry = Telemetry::start("persistence")?;
+    let stop = stop_on_signal()?;
+    let persistence = open(&options.database, &telemetry, &stop).await?;
+    let routes = Arc::clone(&persistence).router(options.shared_secret, telemetry.server_layer());
+    serve("persistence", options.listen.address, routes, stop).await?;
+    persistence.close().await;
+    telemetry.shutdown().await;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Opens the database of a service that records with these providers. With `stop`, its web pages are
+/// told goodbye: their sockets would keep the service from stopping.
+///
+/// # Errors
+/// If the database cannot be opened.
+pub(crate) async fn open(
+    database: &str,
+    telemetry: &Telemetry,
+    stop: &CancellationToken,
+) -> Result<Arc<Persistence>, OpenError> {
+    let envelope = Envelope::json().propagation(telemetry.propagator().clone());
+    let instruments =
+        Instruments::new(telemetry.tracer(SCOPE), &telemetry.meter(SCOPE)).with_envelope(envelope);
+    let persistence = Arc::new(Persistence::open(database, instruments).await?);
+    let (pages, stopped) = (Arc::clone(&persistence), stop.clone());
+    tokio::spawn(async move {
+        stopped.cancelled().await;
+        pages.hub.close();
+    });
+    Ok(persistence)
+}
+
+const SCOPE: &str = "pipeline.persistence";

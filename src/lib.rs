@@ -1,4 +1,60 @@
-//! One trace, end to end.
+//! Carries the trace of a request through HTTP, WebSocket messages and tasks, in the headers that
+//! real fleets speak: `traceparent`, `tracestate`, `sentry-trace` and `baggage`.
+//!
+//! For people who run several services (axum, hyper, WebSockets, queues) and cannot see one request
+//! as one trace, because the trace breaks at a message, an upgrade, or between a Sentry service and an
+//! OpenTelemetry one.
+//!
+//! ```
+//! use axum::{Router, http::HeaderMap, routing::get};
+//! use throughline::context::TraceContext;
+//! use throughline::http::ServerLayer;
+//! use throughline::propagation::Propagator;
+//!
+//! /// Runs in a span of the caller's trace, whichever header named it; the next service gets both.
+//! async fn hello() -> String {
+//!     let mut headers = HeaderMap::new();
+//!     Propagator::default().inject(&TraceContext::current(), &mut headers);
+//!     format!("call the next service with {headers:?}")
+//! }
+//!
+//! let app: Router = Router::new().route("/", get(hello)).layer(ServerLayer::new());
+//! ```
+//!
+//! Two commands, on a machine with Rust and a C compiler:
+//!
+//! | command | what it does |
+//! |---|---|
+//! | `cargo run -p pipeline` | a build traced from a runner's process over WebSocket, broker, API and persistence to the database, as four services; prints the one trace |
+//! | `cargo xtask test` | installs what it needs, then format, lints, tests, documentation, examples |
+//!
+//! # Map
+//!
+//! | module | what is in it |
+//! |---|---|
+//! | [`context`] | what travels: parent, vendor state, baggage; plain values |
+//! | [`propagation`] | text to values and back: formats, carriers, [`Propagator`](propagation::Propagator) |
+//! | [`otel`] | the bridge to the current context, which is OpenTelemetry's |
+//! | `http` | Tower layers for servers and clients |
+//! | `websocket` | context inside WebSocket messages |
+//! | [`limits`] | every bound, with its reason |
+//!
+//! # Features
+//!
+//! | feature | default | opens |
+//! |---|---|---|
+//! | `http` | yes | the module `http` |
+//! | `websocket` | yes | the module `websocket`, for tokio-tungstenite |
+//! | `axum` | | axum's WebSocket messages in `websocket` |
+//! | `sdk` | | samplers for the OpenTelemetry SDK in [`otel`] |
+//!
+//! A feature never changes what is there without it.
+//!
+//! # What it does not do
+//!
+//! It records no spans of its own kind: they are OpenTelemetry's, made by the provider that you
+//! install. It exports nothing and starts no thread or task. It has no global state: where
+//! OpenTelemetry's global provider is the default, another one can be passed in.
 
 pub mod context;
 #[cfg(feature = "http")]

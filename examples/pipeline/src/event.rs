@@ -127,7 +127,7 @@ impl EventData {
 pub(crate) struct RunnerEvent {
     kind: EventType,
     /// Number of the event in its command, counted from 1. `(command_id, seq)` is its identity: a
-    /// resent event keeps both. A heartbeat may have 0.
+    /// resent event keeps both. 0 if the sender does not number: then a resent event counts twice.
     pub(crate) seq: u64,
     /// Whose event it is.
     pub(crate) ids: EventIds,
@@ -191,8 +191,11 @@ impl RunnerEvent {
         Self::stamped(EventType::BuildFailed, ids, seq, EventData::Exit { json, exit_code })
     }
 
-    /// Makes a heartbeat, stamped with the time of the call. It has no number of its own.
-    pub(crate) fn heartbeat(ids: EventIds) -> Self {
+    /// Makes a heartbeat, stamped with the time of the call. It belongs to no command and has no
+    /// number.
+    pub(crate) fn heartbeat() -> Self {
+        let ids =
+            EventIds { project_id: String::new(), command_id: String::new(), session_id: None };
         let data = EventData::Json(to_raw(&serde_json::json!({})));
         Self::stamped(EventType::RunnerHeartbeat, ids, 0, data)
     }
@@ -210,6 +213,11 @@ impl RunnerEvent {
     ) -> Result<Self, EventRefused> {
         let json = to_raw(data);
         Ok(Self::stamped(kind, ids, seq, data_of(kind, Some(&json))?))
+    }
+
+    /// The same event with a number.
+    pub(crate) fn numbered(&self, seq: u64) -> Self {
+        Self { seq, ..self.clone() }
     }
 
     /// What the event reports.
@@ -250,7 +258,7 @@ impl Serialize for RunnerEvent {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         WireOut {
             kind: self.kind,
-            seq: self.seq,
+            seq: Some(self.seq).filter(|seq| *seq > 0),
             project_id: &self.ids.project_id,
             command_id: &self.ids.command_id,
             session_id: self.ids.session_id.as_deref(),

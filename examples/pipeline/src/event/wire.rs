@@ -42,8 +42,11 @@ impl<'a> WireIn<'a> {
 pub(super) struct WireOut<'a> {
     #[serde(rename = "type")]
     pub(super) kind: EventType,
-    pub(super) seq: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) seq: Option<u64>,
+    #[serde(skip_serializing_if = "str::is_empty")]
     pub(super) project_id: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
     pub(super) command_id: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) session_id: Option<&'a str>,
@@ -93,8 +96,8 @@ pub(super) fn id_of(
 
 pub(super) fn seq_of(kind: EventType, raw: Option<&RawValue>) -> Result<u64, EventRefused> {
     match raw {
-        None if !kind.is_traced() => Ok(0),
-        None => Err(EventRefused::MissingField("seq")),
+        // Runners of other makes do not number their events; the database does it for them.
+        None => Ok(0),
         Some(raw) => match number(raw, "seq")? {
             0 if kind.is_traced() => Err(EventRefused::BadData("seq")),
             seq => Ok(seq),

@@ -67,6 +67,13 @@ impl Persistence {
         let mut writer =
             Writer { connection: &mut transaction, instruments: &self.instruments, cx };
 
+        let numbered;
+        let event = if event.seq == 0 {
+            numbered = event.numbered(writer.next_seq(event).await?);
+            &numbered
+        } else {
+            event
+        };
         let (outcome, state) = if writer.insert_event(event, now_ms()).await? {
             let session_id = writer.insert_session(event, now_ms()).await?;
             apply(&mut writer, &session_id, event).await?;

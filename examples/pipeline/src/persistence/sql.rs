@@ -36,6 +36,13 @@ pub(super) const BEGIN: Statement = Statement::bare("BEGIN", "BEGIN IMMEDIATE");
 
 pub(super) const COMMIT: Statement = Statement::bare("COMMIT", "COMMIT");
 
+/// The number for an event that has none.
+pub(super) const SELECT_NEXT_SEQ: Statement = Statement::on(
+    "SELECT",
+    "generation_events",
+    "SELECT COALESCE(MAX(seq), 0) + 1 FROM generation_events WHERE command_id = ?1",
+);
+
 /// No row is affected if the event has been taken before.
 pub(super) const INSERT_EVENT: Statement = Statement::on(
     "INSERT",

@@ -23,6 +23,16 @@ pub(super) struct Writer<'a> {
 }
 
 impl Writer<'_> {
+    /// The number for an event whose sender does not number: safe, since the transaction holds the
+    /// write lock.
+    pub(super) async fn next_seq(&mut self, event: &RunnerEvent) -> Result<u64, PersistError> {
+        let select = sqlx::query_scalar(sql::SELECT_NEXT_SEQ.text)
+            .bind(&event.ids.command_id)
+            .fetch_one(&mut *self.connection);
+        let next: i64 = self.instruments.execute(self.cx, &sql::SELECT_NEXT_SEQ, select).await?;
+        Ok(next.unsigned_abs())
+    }
+
     /// Puts an event into the ledger. False if it is there already.
     pub(super) async fn insert_event(
         &mut self,

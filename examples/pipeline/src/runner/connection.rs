@@ -20,7 +20,7 @@ use super::StartBuild;
 use super::outbox::Outbox;
 use crate::backoff::Backoff;
 use crate::cli::RunnerOptions;
-use crate::event::{EventIds, RunnerEvent};
+use crate::event::RunnerEvent;
 use crate::limits::{CONNECT_TIMEOUT, HEARTBEAT, MAX_BROKER_MESSAGE_BYTES};
 use crate::protocol::{ACKNOWLEDGED, BrokerMessage};
 use crate::refusal::RefusalBody;
@@ -151,7 +151,8 @@ impl Connection {
                     None => return Ok(()),
                 },
                 _ = heartbeat.tick() => {
-                    socket.send(Message::text(heartbeat_text())).await?;
+                    // No context, no span, and no acknowledgement to wait for.
+                    socket.send(Message::text(RunnerEvent::heartbeat().to_json())).await?;
                 }
                 () = hang_up.cancelled() => {
                     // The broker may be gone already; there is nobody left to tell.
@@ -234,12 +235,6 @@ fn broker_url(url: &Uri, on_command: bool) -> anyhow::Result<Uri> {
         (Some(query), true) => format!("?{query}&commands=true"),
     };
     format!("ws://{authority}{path}{query}").parse().context("the broker's address cannot be read")
-}
-
-/// A heartbeat belongs to no build. It carries no context and has no span.
-fn heartbeat_text() -> String {
-    let ids = EventIds { project_id: String::new(), command_id: String::new(), session_id: None };
-    RunnerEvent::heartbeat(ids).to_json()
 }
 
 #[cfg(test)]

@@ -192,7 +192,7 @@ async fn events_without_effect_are_in_the_ledger_as_they_came() {
 #[tokio::test]
 async fn heartbeats_leave_no_row_and_no_span() {
     let bed = Bed::new().await;
-    assert_eq!(bed.persist(&RunnerEvent::heartbeat(ids())).await, Outcome::Ignored);
+    assert_eq!(bed.persist(&RunnerEvent::heartbeat()).await, Outcome::Ignored);
     assert!(bed.rows("SELECT id FROM generation_sessions").await.is_empty());
     assert!(bed.spans.finished().is_empty());
 }
@@ -256,4 +256,18 @@ async fn a_future_that_is_dropped_at_any_point_leaves_the_database_usable() {
     }
     assert_eq!(bed.value(OUTPUT).await, ".".repeat(60));
     assert_eq!(bed.rows(LEDGER).await.len(), 60);
+}
+
+#[tokio::test]
+async fn an_event_without_a_number_gets_the_next_one() {
+    let bed = Bed::new().await;
+    bed.stream(7, &text("t", "numbered")).await;
+    let text = r#"{"type":"error","projectId":"p","commandId":"c","data":{}}"#;
+    let unnumbered = RunnerEvent::parse(text).expect("event");
+    assert_eq!(bed.persist(&unnumbered).await, Outcome::Stored);
+    assert_eq!(bed.persist(&unnumbered).await, Outcome::Stored);
+    assert_eq!(
+        bed.rows("SELECT CAST(seq AS TEXT) FROM generation_events ORDER BY seq").await,
+        ["7", "8", "9"]
+    );
 }

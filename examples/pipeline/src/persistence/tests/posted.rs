@@ -32,7 +32,7 @@ async fn an_event_is_stored_and_its_copy_is_a_duplicate() {
     let event = RunnerEvent::build_stream(ids(), 1, &input("t")).to_json();
     assert_eq!(post(&bed, event.clone()).await, (StatusCode::OK, json!({"outcome": "stored"})));
     assert_eq!(post(&bed, event).await, (StatusCode::OK, json!({"outcome": "duplicate"})));
-    let heartbeat = RunnerEvent::heartbeat(ids()).to_json();
+    let heartbeat = RunnerEvent::heartbeat().to_json();
     assert_eq!(post(&bed, heartbeat).await, (StatusCode::OK, json!({"outcome": "ignored"})));
 }
 

@@ -1,6 +1,5 @@
 //! Finds and removes members of a JSON object without touching the rest of its text.
 
-use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
@@ -13,11 +12,21 @@ pub(super) struct Object<'a> {
     members: Vec<Member<'a>>,
 }
 
-/// One member: its key, unescaped, and its value as it stands in the text.
+/// One member as it stands in the text: its key with quotation marks and escapes, and its value.
 #[derive(Debug)]
 struct Member<'a> {
-    key: Cow<'a, str>,
+    key: &'a str,
     value: &'a str,
+}
+
+impl Member<'_> {
+    /// A key that cannot be unescaped, since it holds half of a surrogate pair, is none of ours.
+    fn is(&self, key: &str) -> bool {
+        if self.key.contains('\\') {
+            return serde_json::from_str::<String>(self.key).is_ok_and(|own| own == key);
+        }
+        self.key.strip_prefix('"').and_then(|own| own.strip_suffix('"')) == Some(key)
+    }
 }
 
 impl<'a> Object<'a> {
@@ -34,11 +43,11 @@ impl<'a> Object<'a> {
 
     /// The value of a key. Of several members with that key the last one counts, as for every reader.
     pub(super) fn get(&self, key: &str) -> Option<&'a str> {
-        self.members.iter().rev().find(|member| member.key == key).map(|member| member.value)
+        self.members.iter().rev().find(|member| member.is(key)).map(|member| member.value)
     }
 
     pub(super) fn has(&self, keys: &[&str]) -> bool {
-        self.members.iter().any(|member| keys.contains(&member.key.as_ref()))
+        self.members.iter().any(|member| keys.iter().any(|key| member.is(key)))
     }
 
     /// The text with `first` (members without braces) at the start of the object and without any
@@ -50,11 +59,17 @@ impl<'a> Object<'a> {
         out.push_str(first);
         let mut empty = first.is_empty();
         let mut rest = open;
+        let mut neighbor_stays = false;
         for member in &self.members {
             let end = self.end(member.value);
             let text = self.text.get(rest..end).unwrap_or_default();
             rest = end;
-            if keys.contains(&member.key.as_ref()) {
+            if keys.iter().any(|key| member.is(key)) {
+                neighbor_stays = false;
+                continue;
+            }
+            if neighbor_stays {
+                out.push_str(text);
                 continue;
             }
             // Behind the value before stand a comma (except at the start), the key and the value.
@@ -63,6 +78,7 @@ impl<'a> Object<'a> {
                 out.push(',');
             }
             empty = false;
+            neighbor_stays = true;
             out.push_str(text);
         }
         out.push_str(self.text.get(rest..).unwrap_or_default());
@@ -91,42 +107,14 @@ impl<'de> Deserialize<'de> for Members<'de> {
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                 let mut members = Vec::new();
-                while let Some(Key(key)) = map.next_key()? {
-                    let value: &'de RawValue = map.next_value()?;
-                    members.push(Member { key, value: value.get() });
+                while let Some((key, value)) = map.next_entry::<&RawValue, &RawValue>()? {
+                    members.push(Member { key: key.get(), value: value.get() });
                 }
                 Ok(Members(members))
             }
         }
 
         deserializer.deserialize_map(Walk)
-    }
-}
-
-/// A key, borrowed unless it has escapes.
-struct Key<'a>(Cow<'a, str>);
-
-impl<'de> Deserialize<'de> for Key<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Text;
-
-        impl<'de> Visitor<'de> for Text {
-            type Value = Key<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a text")
-            }
-
-            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
-                Ok(Key(Cow::Borrowed(text)))
-            }
-
-            fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-                Ok(Key(Cow::Owned(text.to_owned())))
-            }
-        }
-
-        deserializer.deserialize_str(Text)
     }
 }
 
@@ -180,6 +168,8 @@ mod tests {
                 "{ \"a\" : 1, \"b\":\"\\u00e9\" }",
             ),
             (r#"{"_trace":0,"\u005ftrace":1,"a":1,"_trace":2}"#, r#"{"n":1,"a":1}"#, r#"{"a":1}"#),
+            (r#"{"a":1 , "b":2}"#, r#"{"n":1,"a":1 , "b":2}"#, r#"{"a":1 , "b":2}"#),
+            (r#"{"\ud800":1,"_trace":0}"#, r#"{"n":1,"\ud800":1}"#, r#"{"\ud800":1}"#),
         ];
         for (text, added, removed) in cases {
             assert_eq!(rewrite(text, r#""n":1"#).unwrap(), added, "{text}");

@@ -1,6 +1,7 @@
 //! The client's side.
 
 mod future;
+mod http_client;
 mod layer;
 mod service;
 mod span;

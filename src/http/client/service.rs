@@ -10,8 +10,8 @@ use super::layer::Config;
 /// Service of [`ClientLayer`](super::ClientLayer).
 #[derive(Clone, Debug)]
 pub struct ClientService<S> {
-    inner: S,
-    config: Arc<Config>,
+    pub(super) inner: S,
+    pub(super) config: Arc<Config>,
 }
 
 impl<S> ClientService<S> {

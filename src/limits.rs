@@ -30,8 +30,8 @@ pub const BAGGAGE_SCAN_BYTES: usize = 4 * BAGGAGE_BYTES;
 /// bad members must not make a long list.
 pub const REFUSALS: usize = 16;
 
-/// Bytes of context that an envelope reads from or writes into one message: both trace headers, the
-/// longest baggage and JSON's own signs, with room for escapes.
+/// Bytes of context that an envelope reads from or writes to one placement in a message: both trace
+/// headers, the longest baggage and JSON's own signs, with room for escapes.
 pub const ENVELOPE_CONTEXT_BYTES: usize = 16 * 1024;
 
 /// Bytes of a received text (path, host, user agent) that become an attribute of a span. What is

@@ -78,8 +78,9 @@ impl Envelope {
         Self { write: placements.into_iter().collect(), ..self }
     }
 
-    /// The longest context in bytes of JSON that is read or written; 16 KiB by default. A longer one
-    /// is refused when it is read (rule TR-4), and loses its baggage when it is written.
+    /// The longest context in bytes of JSON that is read from or written to one placement; 16 KiB by
+    /// default. A longer one is refused when it is read (rule TR-4). When it is written, it loses its
+    /// baggage, then its tracestate, and if even the parent does not fit, nothing is written.
     #[must_use]
     pub fn max_context_bytes(self, bytes: usize) -> Self {
         Self { max_context_bytes: bytes, ..self }
@@ -138,6 +139,7 @@ impl Envelope {
         }
         let mut extraction = self.propagator.extract(&fields);
         extraction.refused.append(&mut fields.refused);
+        extraction.refused.truncate(limits::REFUSALS);
         extraction
     }
 
@@ -163,7 +165,7 @@ impl Envelope {
     /// Removes the context of a text.
     #[must_use]
     pub fn strip<'a>(&self, text: &'a str) -> Cow<'a, str> {
-        self.replace(text, &TraceContext::new())
+        strip(text)
     }
 
     fn rewrite<'a>(
@@ -183,15 +185,21 @@ impl Envelope {
     fn members(&self, context: &TraceContext) -> String {
         let mut fields = WrittenFields::default();
         self.propagator.inject(context, &mut fields);
-        let members = self.placed(&fields);
-        if members.len() <= self.max_context_bytes {
-            return members;
+        // What is cut off at the limit should be the application's, not the trace's: a reader would
+        // refuse the whole.
+        for dropped in [None, Some(Field::Baggage), Some(Field::TraceState)] {
+            if let Some(field) = dropped {
+                fields.remove(field);
+            }
+            if let Some(members) = self.placed(&fields) {
+                return members;
+            }
         }
-        fields.remove(Field::Baggage);
-        self.placed(&fields)
+        String::new()
     }
 
-    fn placed(&self, fields: &WrittenFields) -> String {
+    /// The fields in their placements; `None` if one of them would be too long to be read.
+    fn placed(&self, fields: &WrittenFields) -> Option<String> {
         let mut members = String::new();
         for placement in &self.write {
             let inner = placement.fields().iter().filter_map(|(name, field)| {
@@ -200,12 +208,24 @@ impl Envelope {
                 Some(format!("\"{name}\":{value}"))
             });
             let inner = inner.collect::<Vec<_>>().join(",");
-            if !inner.is_empty() {
-                let comma = if members.is_empty() { "" } else { "," };
-                members.push_str(&format!("{comma}\"{}\":{{{inner}}}", placement.key()));
+            if inner.is_empty() {
+                continue;
             }
+            if inner.len() + "{}".len() > self.max_context_bytes {
+                return None;
+            }
+            let comma = if members.is_empty() { "" } else { "," };
+            members.push_str(&format!("{comma}\"{}\":{{{inner}}}", placement.key()));
         }
-        members
+        Some(members)
+    }
+}
+
+/// Removes every known placement from a text, which takes no settings.
+pub(super) fn strip(text: &str) -> Cow<'_, str> {
+    match Object::parse(text) {
+        Some(object) if object.has(&KEYS) => Cow::Owned(object.rewrite("", &KEYS)),
+        _ => Cow::Borrowed(text),
     }
 }
 
@@ -376,6 +396,31 @@ mod tests {
         let text = envelope.encode_with(&event(), &context).unwrap();
         assert!(!text.contains("baggage"));
         assert_eq!(envelope.extract(&text).context.parent(), context.parent());
+
+        let long = format!("vendor={}", "x".repeat(200));
+        *context.trace_state_mut() = format!("{long},other{long}").parse().unwrap();
+        let text = envelope.encode_with(&event(), &context).unwrap();
+        assert!(!text.contains("tracestate"));
+        assert_eq!(envelope.extract(&text).context.parent(), context.parent());
+        let text = envelope.max_context_bytes(50).encode_with(&event(), &context).unwrap();
+        assert_eq!(text, r#"{"kind":"started"}"#);
+    }
+
+    #[test]
+    fn the_longest_baggage_survives_in_both_placements() {
+        let mut context = context();
+        context.baggage_mut().push("user", &"x".repeat(8192 - 5)).unwrap();
+        let propagator = Propagator::default().forward_baggage(true);
+        let envelope = Envelope::json().propagation(propagator);
+        let text = envelope.encode_with(&event(), &context).unwrap();
+        assert_eq!(envelope.extract(&text).context.baggage(), context.baggage());
+    }
+
+    #[test]
+    fn tr_4_the_refusals_of_message_and_fields_together_are_bounded() {
+        let bad = "bad,".repeat(20);
+        let text = format!(r#"{{"_trace":{{"traceparent":7,"baggage":"{bad}"}},"_sentry":7}}"#);
+        assert_eq!(Envelope::json().extract(&text).refused.len(), limits::REFUSALS);
     }
 
     #[test]

@@ -8,6 +8,7 @@ use pin_project::pin_project;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::envelope::strip;
 use super::{Envelope, Message};
 use crate::context::TraceContext;
 use crate::propagation::Extraction;
@@ -165,7 +166,7 @@ impl<M: Message> Incoming<M> {
     /// If the text is not what `T` expects.
     pub fn decode<T: DeserializeOwned>(&self) -> Option<Result<T, serde_json::Error>> {
         let text = self.message.as_text()?;
-        Some(serde_json::from_str(&Envelope::json().strip(text)))
+        Some(serde_json::from_str(&strip(text)))
     }
 
     /// The context of the span that sent the message.

@@ -67,7 +67,9 @@ fn read(folder: &Path, prefix: &str, files: &mut Vec<Source>) -> io::Result<()> 
         let path = entry?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let own = format!("{prefix}{name}");
-        if path.is_symlink() || matches!(&*name, "target" | ".git" | "node_modules") {
+        // Build folders mark themselves, wherever somebody has put them.
+        let generated = path.join("CACHEDIR.TAG").exists();
+        if generated || path.is_symlink() || matches!(&*name, ".git" | "node_modules" | "target") {
             continue;
         } else if path.is_dir() {
             read(&path, &format!("{own}/"), files)?;

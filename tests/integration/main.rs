@@ -4,3 +4,7 @@
 
 #[cfg(test)]
 mod http;
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod vectors;

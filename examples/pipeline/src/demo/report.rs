@@ -226,8 +226,10 @@ fn write_shares(text: &mut String, trace: &Trace<'_>) {
         let percent = 100.0 * share.as_secs_f64() / total.as_secs_f64().max(f64::MIN_POSITIVE);
         let _ = writeln!(text, "{service:<12} {percent:>5.1} %  {:>10}", millis(*share));
     }
-    let _ =
-        writeln!(text, "(share of the events' way; a service's own time without the next one's)\n");
+    text.push_str(
+        "(share of the events' way: each service without the next; the runner's holds the wait behind \
+         earlier events)\n\n",
+    );
 }
 
 /// The part of a span in which no child runs. Children are in the order of their start.

@@ -29,34 +29,34 @@ use tokio::sync::mpsc;
 use tower::{Layer, ServiceExt};
 
 /// Long enough for any machine; a test that waits so long has failed.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 
-type PlainClient = Client<HttpConnector, Empty<Bytes>>;
+pub(super) type PlainClient = Client<HttpConnector, Empty<Bytes>>;
 
-fn server_layer(spans: &InMemorySpans) -> ServerLayer {
+pub(super) fn server_layer(spans: &InMemorySpans) -> ServerLayer {
     ServerLayer::new()
         .tracer_provider(spans.provider())
         .route(|request| request.extensions().get().map(MatchedPath::as_str))
 }
 
-fn plain_client() -> PlainClient {
+pub(super) fn plain_client() -> PlainClient {
     Client::builder(TokioExecutor::new()).build_http()
 }
 
-async fn serve(app: Router) -> SocketAddr {
+pub(super) async fn serve(app: Router) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move { axum::serve(listener, app).await });
     address
 }
 
-fn request(method: &str, address: SocketAddr, path: &str) -> Request<Empty<Bytes>> {
+pub(super) fn request(method: &str, address: SocketAddr, path: &str) -> Request<Empty<Bytes>> {
     let uri = format!("http://{address}{path}");
     Request::builder().method(method).uri(uri).body(Empty::new()).unwrap()
 }
 
 /// The spans, as soon as there are that many.
-async fn finished(spans: &InMemorySpans, count: usize) -> Vec<SpanRecord> {
+pub(super) async fn finished(spans: &InMemorySpans, count: usize) -> Vec<SpanRecord> {
     spans.wait_for(|spans| spans.len() >= count, PATIENCE).await.unwrap()
 }
 

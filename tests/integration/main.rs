@@ -3,8 +3,12 @@
 //! `cfg(test)` is always on here. It tells clippy that functions beside the tests may panic too.
 
 #[cfg(test)]
+mod bridge;
+#[cfg(test)]
 mod http;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]
 mod vectors;
+#[cfg(test)]
+mod websocket;

@@ -1,0 +1,93 @@
+//! A trace whose sampling decision is still open when it comes in.
+
+use std::net::SocketAddr;
+
+use ::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::Router;
+use axum::extract::State;
+use axum::routing::get;
+use opentelemetry_sdk::trace::Sampler;
+use throughline::context::TraceContext;
+use throughline::http::{ClientLayer, ClientService, ServerLayer};
+use throughline::otel::ParentBased;
+use throughline::propagation::{Format, Propagator};
+use throughline_testkit::InMemorySpans;
+use tokio::sync::mpsc;
+use tower::{Layer, ServiceExt};
+
+use crate::http::{PATIENCE, PlainClient, plain_client, request, serve, server_layer};
+
+const IDS: &str = "0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331";
+
+/// A service that forwards every request without spans of its own.
+async fn proxy(to: SocketAddr, propagator: &Propagator) -> SocketAddr {
+    type Forward = (ClientService<PlainClient>, SocketAddr);
+    async fn forward(State((client, to)): State<Forward>) -> StatusCode {
+        client.oneshot(request("GET", to, "/")).await.unwrap().status()
+    }
+    let client = ClientLayer::propagate_only().propagation(propagator.clone());
+    let server = ServerLayer::propagate_only().propagation(propagator.clone());
+    let app = Router::new().route("/", get(forward)).layer(server);
+    serve(app.with_state((client.layer(plain_client()), to))).await
+}
+
+/// What a service saw: the headers, and what it would have sent on.
+#[derive(Clone, Debug)]
+struct Seen {
+    received: HeaderMap,
+    sent_on: HeaderMap,
+}
+
+/// Sends a deferred `sentry-trace` through two proxies to a service with spans and that sampler.
+async fn deferred(propagator: &Propagator, root: Sampler) -> (Seen, InMemorySpans) {
+    type See = (mpsc::Sender<Seen>, Propagator);
+    async fn see(State((seen, propagator)): State<See>, received: HeaderMap) {
+        let mut sent_on = HeaderMap::new();
+        propagator.inject(&TraceContext::current(), &mut sent_on);
+        seen.send(Seen { received, sent_on }).await.unwrap();
+    }
+
+    let spans = InMemorySpans::new().sampler(Box::new(ParentBased::new(root)) as Box<_>);
+    let (sender, mut receiver) = mpsc::channel(1);
+    let back = Router::new()
+        .route("/", get(see))
+        .layer(server_layer(&spans).propagation(propagator.clone()))
+        .with_state((sender, propagator.clone()));
+    let first = proxy(serve(back).await, propagator).await;
+    let first = proxy(first, propagator).await;
+
+    let mut sent = request("GET", first, "/");
+    sent.headers_mut().insert("sentry-trace", HeaderValue::from_static(IDS));
+    assert_eq!(plain_client().request(sent).await.unwrap().status(), 200);
+    (receiver.recv().await.unwrap(), spans)
+}
+
+#[tokio::test]
+async fn se_3_a_deferred_decision_goes_on_until_a_sampler_makes_it() {
+    let sentry_only = Propagator::default().accept([Format::Sentry]).emit([Format::Sentry]);
+    for (root, sampled) in [(Sampler::AlwaysOn, true), (Sampler::AlwaysOff, false)] {
+        let (seen, spans) = deferred(&sentry_only, root).await;
+        assert_eq!(seen.received["sentry-trace"], IDS, "nobody has decided on the way");
+        let sent_on = seen.sent_on["sentry-trace"].to_str().unwrap();
+        assert!(sent_on.ends_with(if sampled { "-1" } else { "-0" }), "{sent_on}");
+        assert_eq!(sent_on[..32], IDS[..32]);
+        assert_ne!(sent_on[33..49], IDS[33..49], "the parent is new, together with the decision");
+        if sampled {
+            let recorded = spans.wait_for(|spans| spans.len() == 1, PATIENCE).await.unwrap();
+            assert_eq!(recorded[0].trace_id, IDS[..32]);
+            assert_eq!(recorded[0].parent_span_id.as_deref(), Some(&IDS[33..]));
+        } else {
+            assert!(spans.finished().is_empty());
+        }
+    }
+}
+
+#[tokio::test]
+async fn bo_1_with_traceparent_beside_it_a_deferred_decision_ends_at_the_first_proxy() {
+    // The proxy writes both headers, and traceparent has no form but 00 for an open decision: the
+    // next hop takes the flag for one that was made.
+    let (seen, spans) = deferred(&Propagator::default(), Sampler::AlwaysOn).await;
+    assert_eq!(seen.received["traceparent"], format!("00-{IDS}-00"));
+    assert_eq!(seen.received["sentry-trace"], format!("{IDS}-0"));
+    assert!(spans.finished().is_empty());
+}

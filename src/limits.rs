@@ -37,3 +37,10 @@ pub const ENVELOPE_CONTEXT_BYTES: usize = 16 * 1024;
 /// Bytes of a received text (path, host, user agent) that become an attribute of a span. What is
 /// longer is cut: nobody reads it, and every span would carry it to the back end.
 pub const HTTP_ATTRIBUTE_BYTES: usize = 2048;
+
+/// Bytes of an X-Ray header that are looked at: the three known parts take 74, lineage and
+/// load-balancer parts some hundred.
+pub const XRAY_BYTES: usize = 1024;
+
+/// Bytes of `x-datadog-tags` that are looked at: Datadog's own libraries send at most 512.
+pub const DATADOG_TAG_BYTES: usize = 512;

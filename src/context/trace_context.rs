@@ -9,6 +9,7 @@ pub struct TraceContext {
     state: TraceState,
     baggage: Baggage,
     sampling_frozen: bool,
+    begun_here: bool,
 }
 
 impl TraceContext {
@@ -79,7 +80,7 @@ impl TraceContext {
     pub fn restart(self, parent: TraceParent) -> Self {
         let mut baggage = self.baggage;
         baggage.retain(|member| !member.is_sentry());
-        Self { parent: Some(parent), state: TraceState::default(), baggage, sampling_frozen: false }
+        Self { parent: Some(parent), baggage, begun_here: true, ..Self::default() }
     }
 
     pub(crate) fn from_parts(
@@ -88,7 +89,12 @@ impl TraceContext {
         baggage: Baggage,
         sampling_frozen: bool,
     ) -> Self {
-        Self { parent, state, baggage, sampling_frozen }
+        Self { parent, state, baggage, sampling_frozen, begun_here: false }
+    }
+
+    /// Whether the trace began in this process: nobody before has said anything about its id.
+    pub(crate) fn begun_here(&self) -> bool {
+        self.begun_here
     }
 }
 

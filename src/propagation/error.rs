@@ -95,6 +95,12 @@ rules! {
     Se11 = "SE-11", "has sentry members of another trace";
     /// Two trace headers that name different traces; the one that is not primary is refused.
     Bo2 = "BO-2", "names another trace than the primary header";
+    /// A B3 field that is not two ids and an optional state.
+    B3 = "B3", "is not a valid B3 value";
+    /// A Datadog field that is not a decimal id, a priority or a list of tags.
+    Datadog = "DD", "is not a valid Datadog value";
+    /// An X-Ray field without a valid root, or with a malformed parent.
+    XRay = "XR", "is not a valid X-Ray value";
     /// A field inside a message that is not a text, or a context there that is not an object.
     Ms4 = "MS-4", "is not a text inside an object";
     /// A field that is longer than what is looked at.

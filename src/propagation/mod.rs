@@ -21,12 +21,16 @@
 //! assert_eq!(sent["sentry-trace"], "0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-1");
 //! ```
 
+mod b3;
 mod baggage;
+mod baggage_keys;
 mod carrier;
+mod datadog;
 mod environment;
 mod error;
 mod extraction;
 mod field;
+mod format;
 mod names;
 mod propagator;
 mod received;
@@ -34,13 +38,16 @@ mod sampling_context;
 mod sentry_trace;
 mod traceparent;
 mod tracestate;
+mod xray;
 
+pub use baggage_keys::BaggageKeys;
 pub use carrier::{Extractor, FieldValue, Injector};
 pub use environment::Environment;
 pub use error::{ParseError, Rule};
 pub use extraction::Extraction;
 pub use field::Field;
+pub use format::Format;
 pub use names::UnknownFormat;
-pub use propagator::{Format, Propagator};
+pub use propagator::Propagator;
 pub use received::{RawValue, Received};
 pub use sampling_context::SentryConfig;

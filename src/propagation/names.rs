@@ -6,7 +6,7 @@ use super::{Format, Propagator};
 
 impl Propagator {
     /// Reads and writes the formats of a list such as `OTEL_PROPAGATORS` holds: `tracecontext`,
-    /// `baggage`, `sentry`, or `none` alone, separated by commas. The variable itself is the caller's
+    /// `baggage`, `sentry`, `b3`, `b3multi`, `datadog`, `xray` or `none`, separated by commas. The variable itself is the caller's
     /// to read.
     ///
     /// # Errors
@@ -20,14 +20,13 @@ impl Propagator {
     /// ```
     pub fn from_names(names: &str) -> Result<Self, UnknownFormat> {
         let mut formats = Vec::new();
-        for name in names.split(',').map(str::trim).filter(|name| !name.is_empty()) {
-            formats.extend(match name {
-                "tracecontext" => Some(Format::TraceContext),
-                "baggage" => Some(Format::Baggage),
-                "sentry" => Some(Format::Sentry),
-                "none" => None,
-                _ => return Err(UnknownFormat { name: name.to_owned() }),
-            });
+        for name in
+            names.split(',').map(str::trim).filter(|name| !name.is_empty() && *name != "none")
+        {
+            match Format::ALL.into_iter().find(|format| format.name() == name) {
+                Some(format) => formats.push(format),
+                None => return Err(UnknownFormat { name: name.to_owned() }),
+            }
         }
         Ok(Self::default().accept(formats.iter().copied()).emit(formats))
     }
@@ -42,7 +41,8 @@ pub struct UnknownFormat {
 impl fmt::Display for UnknownFormat {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = &self.name;
-        write!(f, "unknown propagator {name:?}: expected tracecontext, baggage, sentry or none")
+        let known = Format::ALL.map(Format::name).join(", ");
+        write!(f, "unknown propagator {name:?}: expected {known} or none")
     }
 }
 
@@ -64,6 +64,7 @@ mod tests {
     fn only_what_is_named_is_written() {
         assert_eq!(sent("tracecontext,baggage,sentry"), ["traceparent", "sentry-trace"]);
         assert_eq!(sent(" sentry ,"), ["sentry-trace"]);
+        assert_eq!(sent("b3,xray,datadog").len(), 6);
         assert!(sent("none").is_empty());
     }
 

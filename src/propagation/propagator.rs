@@ -1,26 +1,15 @@
 use super::carrier::{Extractor, FieldValue, Injector};
-use super::received::Single;
-use super::{Extraction, Field, Received, Rule, SentryConfig};
-use super::{baggage, sentry_trace, traceparent, tracestate};
+use super::format::Formats;
+use super::received::{FieldSet, Single};
+use super::{BaggageKeys, Extraction, Field, Format, Received, Rule, SentryConfig};
+use super::{b3, baggage, datadog, sentry_trace, traceparent, tracestate, xray};
 use crate::context::{Baggage, Decision, Member, TraceContext, TraceParent, TraceState};
-
-/// A wire format that a [`Propagator`] reads or writes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Format {
-    /// `traceparent` and `tracestate`.
-    TraceContext,
-    /// `sentry-trace`, and Sentry's members in `baggage`.
-    Sentry,
-    /// The application's members in `baggage`.
-    Baggage,
-}
 
 /// Which formats go in and out, which one wins, and what is passed on.
 ///
-/// A plain value: clone it into every layer of a service. The default reads and writes everything,
-/// prefers `traceparent` where two headers name different traces, and keeps the application's baggage
-/// to itself.
+/// A plain value: clone it into every layer of a service. The default reads and writes `traceparent`,
+/// `tracestate`, `sentry-trace` and `baggage`, prefers `traceparent` where two headers name different
+/// traces, and keeps the application's baggage to itself.
 ///
 /// ```
 /// use throughline::propagation::{Format, Propagator, SentryConfig};
@@ -34,8 +23,10 @@ pub enum Format {
 pub struct Propagator {
     accept: Formats,
     emit: Formats,
-    sentry_is_primary: bool,
-    forward_baggage: bool,
+    primary: Format,
+    accept_baggage: BaggageKeys,
+    forward_baggage: BaggageKeys,
+    random_bit: bool,
     sentry: Option<SentryConfig>,
 }
 
@@ -43,27 +34,41 @@ impl Propagator {
     /// Reads these formats and no others.
     #[must_use]
     pub fn accept(self, formats: impl IntoIterator<Item = Format>) -> Self {
-        Self { accept: Formats::of(formats), ..self }
+        Self { accept: formats.into_iter().collect(), ..self }
     }
 
     /// Writes these formats and no others. What stands in a carrier in another format is left alone.
     #[must_use]
     pub fn emit(self, formats: impl IntoIterator<Item = Format>) -> Self {
-        Self { emit: Formats::of(formats), ..self }
+        Self { emit: formats.into_iter().collect(), ..self }
     }
 
-    /// Which trace header wins where two name different traces (rule BO-2). Anything but
-    /// [`Format::Sentry`] stands for `traceparent`, the default.
+    /// Which format wins where two name different traces (rule BO-2); [`Format::TraceContext`] by
+    /// default. Behind it, the order is that of [`Format::ALL`].
     #[must_use]
     pub fn primary(self, format: Format) -> Self {
-        Self { sentry_is_primary: format == Format::Sentry, ..self }
+        Self { primary: format, ..self }
     }
 
-    /// Whether the application's baggage is sent on; not by default, since it may hold what another
+    /// Which of the application's baggage is read; all by default. Sentry's members are read with
+    /// `sentry-trace` in any case.
+    #[must_use]
+    pub fn accept_baggage(self, keys: impl Into<BaggageKeys>) -> Self {
+        Self { accept_baggage: keys.into(), ..self }
+    }
+
+    /// Which of the application's baggage is sent on; none by default, since it may hold what another
     /// party should not see. Sentry's members travel with `sentry-trace` in any case.
     #[must_use]
-    pub fn forward_baggage(self, forward: bool) -> Self {
-        Self { forward_baggage: forward, ..self }
+    pub fn forward_baggage(self, keys: impl Into<BaggageKeys>) -> Self {
+        Self { forward_baggage: keys.into(), ..self }
+    }
+
+    /// Whether traces that begin here say that their id is random (rule TP-6); they do by default.
+    /// Some peers refuse a `traceparent` that says so. What came in is passed on unchanged.
+    #[must_use]
+    pub fn random_bit(self, set: bool) -> Self {
+        Self { random_bit: set, ..self }
     }
 
     /// Describes the traces that begin here to Sentry, and checks where continued ones come from.
@@ -91,14 +96,22 @@ impl Propagator {
             found.refuse(Field::SentryTrace, Rule::Se8);
             return Extraction { refused: found.refused, ..Extraction::default() };
         }
-        let (parent, from_sentry) = self.combine(w3c, sentry, &mut found);
-        if self.accept.sentry && !baggage.sentry().is_empty() {
+        let (others, dd) = if self.accept.has_others() {
+            self.parents_from_others(received, &mut found)
+        } else {
+            ([None; OTHERS.len()], None)
+        };
+        let parent = self.combine(w3c, sentry, others, &mut found);
+        let is_trace_of = |one: Option<TraceParent>| same_trace(one, parent);
+
+        let from_sentry = is_trace_of(sentry);
+        if self.accept.has(Format::Sentry) && !baggage.sentry().is_empty() {
             if let Some(rule) = sampling_context_refused(sentry.as_ref(), from_sentry, &baggage) {
                 baggage.retain(|member| !member.is_sentry());
                 found.refuse(Field::Baggage, rule);
             }
         }
-        let state = if w3c.is_some_and(|w3c| Some(w3c.trace_id()) == parent.map(|p| p.trace_id())) {
+        let mut state = if is_trace_of(w3c) {
             state_in(received, &mut found)
         } else {
             if w3c.is_none() && received.list(Field::TraceState).is_some() {
@@ -106,39 +119,77 @@ impl Propagator {
             }
             TraceState::default()
         };
+        if let Some((datadog, member)) = dd
+            && is_trace_of(Some(datadog))
+        {
+            datadog::remember(&member, &mut state);
+        }
         found.context = TraceContext::from_parts(parent, state, baggage, from_sentry);
         found
     }
 
-    /// One parent from two headers, and whether Sentry's members belong to it (rules BO-1 and BO-2).
+    /// The parents that the formats beside the two usual ones name, and Datadog's vendor state.
+    fn parents_from_others(
+        &self,
+        received: &Received<'_>,
+        found: &mut Extraction,
+    ) -> ([Option<TraceParent>; OTHERS.len()], Option<(TraceParent, String)>) {
+        let one =
+            |field, parse: fn(&[u8]) -> Result<Option<TraceParent>, Rule>, rule| match received
+                .single(field)
+            {
+                Single::Absent => Ok(None),
+                Single::One(value) | Single::Equal(value) => parse(value),
+                Single::Different => Err(rule),
+            };
+        let dd = datadog::parse(received);
+        let mut parents = [None; OTHERS.len()];
+        for (parent, format) in parents.iter_mut().zip(OTHERS) {
+            let parsed = match format {
+                Format::B3 => one(Field::B3, b3::parse_single, Rule::B3),
+                Format::B3Multi => b3::parse_multi(received),
+                Format::Datadog => {
+                    dd.as_ref().map(|dd| dd.as_ref().map(|dd| dd.0)).map_err(|rule| *rule)
+                }
+                _ => one(Field::XRay, xray::parse, Rule::XRay),
+            };
+            *parent = parsed.unwrap_or_else(|rule| {
+                found.refuse(format.main_field(), rule);
+                None
+            });
+        }
+        (parents, dd.ok().flatten())
+    }
+
+    /// One parent from all that were found (rules BO-1 and BO-2).
     fn combine(
         &self,
         w3c: Option<TraceParent>,
         sentry: Option<TraceParent>,
+        others: [Option<TraceParent>; OTHERS.len()],
         found: &mut Extraction,
-    ) -> (Option<TraceParent>, bool) {
-        let (w3c, sentry) = match (w3c, sentry) {
-            (w3c, None) => return (w3c, false),
-            (None, Some(sentry)) => return (Some(sentry), true),
-            (Some(w3c), Some(sentry)) => (w3c, sentry),
+    ) -> Option<TraceParent> {
+        let usual = [(Format::TraceContext, w3c), (Format::Sentry, sentry)];
+        let all = usual.into_iter().chain(OTHERS.into_iter().zip(others));
+        let all = all.filter_map(|(format, parent)| Some((format, parent?))).collect::<Few>();
+        let primary = all.position(self.primary).unwrap_or(0);
+        let winner = all.get(primary)?.1;
+        for (format, parent) in all.iter() {
+            if !same_trace(Some(parent), Some(winner)) {
+                found.link.get_or_insert(parent);
+                found.refuse(format.main_field(), Rule::Bo2);
+            }
+        }
+        // An explicit decision of sentry-trace counts more than the flag of the same trace; the
+        // random bit is traceparent's alone.
+        let same =
+            |one: Option<TraceParent>| one.filter(|one| same_trace(Some(*one), Some(winner)));
+        let decision = match same(sentry).map(|sentry| sentry.decision()) {
+            Some(explicit @ (Decision::Sampled | Decision::NotSampled)) => explicit,
+            _ => same(w3c).unwrap_or(winner).decision(),
         };
-        if w3c.trace_id() == sentry.trace_id() {
-            let decision = match sentry.decision() {
-                Decision::Deferred => w3c.decision(),
-                explicit => explicit,
-            };
-            let span = if self.sentry_is_primary { sentry } else { w3c };
-            return (Some(span.with_decision(decision).with_random(w3c.random())), true);
-        }
-        if self.sentry_is_primary {
-            found.link = Some(w3c);
-            found.refuse(Field::TraceParent, Rule::Bo2);
-            (Some(sentry), true)
-        } else {
-            found.link = Some(sentry);
-            found.refuse(Field::SentryTrace, Rule::Bo2);
-            (Some(w3c), false)
-        }
+        let random = same(w3c).is_some_and(|w3c| w3c.random());
+        Some(winner.with_decision(decision).with_random(random))
     }
 
     fn continues(&self, baggage: &Baggage) -> bool {
@@ -151,9 +202,14 @@ impl Propagator {
     fn baggage_in(&self, received: &Received<'_>, found: &mut Extraction) -> Baggage {
         let Some(list) = received.list(Field::Baggage) else { return Baggage::default() };
         let mut baggage = baggage::parse(list, |rule| found.refuse(Field::Baggage, rule));
-        if !self.accept.baggage {
+        let sentry = self.accept.has(Format::Sentry);
+        if !self.accept.has(Format::Baggage) {
             // Only Sentry's members were asked for.
             baggage.retain(|member| member.is_sentry());
+        } else if !self.accept_baggage.are_all() {
+            baggage.retain(|member| {
+                (sentry && member.is_sentry()) || self.accept_baggage.have(member.key())
+            });
         }
         baggage
     }
@@ -162,10 +218,10 @@ impl Propagator {
     /// is replaced (rule BO-3), or removed if there is nothing to send (rule TP-9); baggage is added
     /// to (rule BG-11).
     pub fn inject<C: Injector + ?Sized>(&self, context: &TraceContext, carrier: &mut C) {
-        if self.emit.trace_context {
-            inject_trace_context(context, carrier);
+        if self.emit.has(Format::TraceContext) {
+            self.inject_trace_context(context, carrier);
         }
-        if self.emit.sentry {
+        if self.emit.has(Format::Sentry) {
             match context.parent() {
                 Some(parent) => sentry_trace::format(parent, |text| {
                     carrier.set(Field::SentryTrace, FieldValue::text(text));
@@ -173,25 +229,60 @@ impl Propagator {
                 None => carrier.remove(Field::SentryTrace),
             }
         }
-        if self.emit.sentry || self.emit.baggage {
+        if self.emit.has(Format::Sentry) || self.emit.has(Format::Baggage) {
             self.inject_baggage(context, carrier);
+        }
+        if self.emit.has_others() {
+            self.inject_others(context, carrier);
+        }
+    }
+
+    fn inject_trace_context<C: Injector + ?Sized>(&self, context: &TraceContext, carrier: &mut C) {
+        match context.parent() {
+            Some(parent) => {
+                let keeps_bit = self.random_bit || !context.begun_here();
+                let parent = parent.with_random(parent.random() && keeps_bit);
+                let text = traceparent::format(&parent);
+                carrier.set(Field::TraceParent, FieldValue::text(text.as_str()));
+            }
+            None => carrier.remove(Field::TraceParent),
+        }
+        if context.parent().is_some() && !context.trace_state().is_empty() {
+            let state = FieldValue::shared(context.trace_state().header_value());
+            carrier.set(Field::TraceState, state);
+        } else {
+            carrier.remove(Field::TraceState);
+        }
+    }
+
+    fn inject_others<C: Injector + ?Sized>(&self, context: &TraceContext, carrier: &mut C) {
+        for format in OTHERS.into_iter().filter(|format| self.emit.has(*format)) {
+            match format {
+                Format::B3 => b3::inject_single(context.parent(), carrier),
+                Format::B3Multi => b3::inject_multi(context.parent(), carrier),
+                Format::Datadog => datadog::inject(context, carrier),
+                _ => xray::inject(context.parent(), carrier),
+            }
         }
     }
 
     fn inject_baggage<C: Injector + ?Sized>(&self, context: &TraceContext, carrier: &mut C) {
         let described = self.describe(context);
         let sentry = described.as_ref().unwrap_or(context.baggage());
-        let send_sentry = self.emit.sentry && context.parent().is_some();
-        let send_other = self.emit.baggage && self.forward_baggage;
+        let send_sentry = self.emit.has(Format::Sentry) && context.parent().is_some();
+        let send_other = |member: &Member<'_>| {
+            self.emit.has(Format::Baggage) && self.forward_baggage.have(member.key())
+        };
 
-        let existing = existing_baggage(carrier, self.emit.sentry);
-        let ours = |member: &Member<'_>| if member.is_sentry() { send_sentry } else { send_other };
+        let existing = existing_baggage(carrier, self.emit.has(Format::Sentry));
+        let ours =
+            |member: &Member<'_>| if member.is_sentry() { send_sentry } else { send_other(member) };
         let whole =
             existing.is_none() && described.is_none() && context.baggage().iter().all(|m| ours(&m));
         let out = if whole {
             context.baggage().clone()
         } else {
-            let other = context.baggage().iter().filter(|m| !m.is_sentry() && send_other);
+            let other = context.baggage().iter().filter(|m| !m.is_sentry() && send_other(m));
             let sentry = sentry.iter().filter(|m| m.is_sentry() && send_sentry);
             let there = existing.iter().flat_map(Baggage::iter);
             // What is cut off at the limit should be the application's, not the trace's.
@@ -218,14 +309,60 @@ impl Propagator {
 
 impl Default for Propagator {
     fn default() -> Self {
-        let all = Formats { trace_context: true, sentry: true, baggage: true };
+        let usual = Formats::default()
+            .with(Format::TraceContext)
+            .with(Format::Sentry)
+            .with(Format::Baggage);
         Self {
-            accept: all,
-            emit: all,
-            sentry_is_primary: false,
-            forward_baggage: false,
+            accept: usual,
+            emit: usual,
+            primary: Format::TraceContext,
+            accept_baggage: BaggageKeys::All,
+            forward_baggage: BaggageKeys::None,
+            random_bit: true,
             sentry: None,
         }
+    }
+}
+
+/// Whether two headers name the same trace. Formats with ids of 64 bits give the low half.
+fn same_trace(one: Option<TraceParent>, other: Option<TraceParent>) -> bool {
+    let (Some(one), Some(other)) = (one, other) else { return false };
+    let (one, other) = (one.trace_id().to_u128(), other.trace_id().to_u128());
+    let low = |id: u128| id & u128::from(u64::MAX);
+    one == other || ((low(one) == one || low(other) == other) && low(one) == low(other))
+}
+
+/// The parents that were found, in the order of their formats. There is never more than one of each.
+struct Few {
+    parents: [Option<(Format, TraceParent)>; 2 + OTHERS.len()],
+    len: usize,
+}
+
+impl Few {
+    fn iter(&self) -> impl Iterator<Item = (Format, TraceParent)> {
+        self.parents.iter().flatten().copied()
+    }
+
+    fn position(&self, format: Format) -> Option<usize> {
+        self.iter().position(|(found, _)| found == format)
+    }
+
+    fn get(&self, at: usize) -> Option<(Format, TraceParent)> {
+        self.parents.get(at).copied().flatten()
+    }
+}
+
+impl FromIterator<(Format, TraceParent)> for Few {
+    fn from_iter<I: IntoIterator<Item = (Format, TraceParent)>>(found: I) -> Self {
+        let mut few = Self { parents: [None; 2 + OTHERS.len()], len: 0 };
+        for parent in found {
+            if let Some(free) = few.parents.get_mut(few.len) {
+                *free = Some(parent);
+                few.len += 1;
+            }
+        }
+        few
     }
 }
 
@@ -272,25 +409,9 @@ fn sampling_context_refused(
     (trace_id != sentry.trace_id().to_string()).then_some(Rule::Se11)
 }
 
-fn inject_trace_context<C: Injector + ?Sized>(context: &TraceContext, carrier: &mut C) {
-    match context.parent() {
-        Some(parent) => {
-            let text = traceparent::format(parent);
-            carrier.set(Field::TraceParent, FieldValue::text(text.as_str()));
-        }
-        None => carrier.remove(Field::TraceParent),
-    }
-    if context.parent().is_some() && !context.trace_state().is_empty() {
-        let state = FieldValue::shared(context.trace_state().header_value());
-        carrier.set(Field::TraceState, state);
-    } else {
-        carrier.remove(Field::TraceState);
-    }
-}
-
 /// The baggage that stands in a carrier, without Sentry's members if those are to be replaced.
 fn existing_baggage<C: Injector + ?Sized>(carrier: &C, replace_sentry: bool) -> Option<Baggage> {
-    let mut received = Received::new([Field::Baggage]);
+    let mut received = Received::new(FieldSet::of(&[Field::Baggage]));
     carrier.existing(&mut received);
     let mut baggage = baggage::parse(received.list(Field::Baggage)?, |_| {});
     if replace_sentry {
@@ -299,34 +420,8 @@ fn existing_baggage<C: Injector + ?Sized>(carrier: &C, replace_sentry: bool) -> 
     Some(baggage)
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Formats {
-    trace_context: bool,
-    sentry: bool,
-    baggage: bool,
-}
-
-impl Formats {
-    fn of(formats: impl IntoIterator<Item = Format>) -> Self {
-        let mut set = Self { trace_context: false, sentry: false, baggage: false };
-        for format in formats {
-            match format {
-                Format::TraceContext => set.trace_context = true,
-                Format::Sentry => set.sentry = true,
-                Format::Baggage => set.baggage = true,
-            }
-        }
-        set
-    }
-
-    fn fields(self) -> impl Iterator<Item = Field> {
-        Field::ALL.into_iter().filter(move |field| match field {
-            Field::TraceParent | Field::TraceState => self.trace_context,
-            Field::SentryTrace => self.sentry,
-            Field::Baggage => self.baggage || self.sentry,
-        })
-    }
-}
+/// The formats that name a trace, beside `traceparent` and `sentry-trace`.
+const OTHERS: [Format; 4] = [Format::B3, Format::B3Multi, Format::Datadog, Format::XRay];
 
 #[cfg(test)]
 mod tests {

@@ -9,17 +9,15 @@ use crate::limits;
 /// Values are borrowed; only a list that comes in several pieces is copied, up to a limit.
 #[derive(Debug)]
 pub struct Received<'a> {
-    wanted: [bool; 4],
-    slots: [Slot<'a>; 4],
+    wanted: FieldSet,
+    slots: [Slot<'a>; Field::ALL.len()],
+    /// What did not fit into a slot: fields with several values, which are rare.
+    several: Vec<Several>,
 }
 
 impl<'a> Received<'a> {
-    pub(super) fn new(wanted: impl IntoIterator<Item = Field>) -> Self {
-        let mut received = Self { wanted: [false; 4], slots: Default::default() };
-        for field in wanted {
-            received.wanted[field.index()] = true;
-        }
-        received
+    pub(super) fn new(wanted: FieldSet) -> Self {
+        Self { wanted, slots: [Slot::Absent; Field::ALL.len()], several: Vec::new() }
     }
 
     /// Takes the value if `name` is a field that somebody wants. Names are compared without case.
@@ -32,31 +30,73 @@ impl<'a> Received<'a> {
 
     /// Takes the value of a field, for carriers that use names of their own.
     pub fn offer_field(&mut self, field: Field, value: impl Into<RawValue<'a>>) {
-        if self.wanted[field.index()] {
-            self.slots[field.index()].add(value.into());
+        if !self.wanted.contains(field) {
+            return;
+        }
+        let value = value.into();
+        let slot = &mut self.slots[field.index()];
+        match *slot {
+            Slot::Absent => *slot = Slot::One(value),
+            Slot::One(first) => {
+                *slot = Slot::Several(self.several.len());
+                let mut several = Several::new(first.as_bytes());
+                several.add(value.as_bytes());
+                self.several.push(several);
+            }
+            Slot::Several(at) => self.several[at].add(value.as_bytes()),
         }
     }
 
     /// The fields that somebody wants, for carriers that look up rather than walk.
     pub fn wanted(&self) -> impl Iterator<Item = Field> + use<> {
-        let wanted = self.wanted;
-        Field::ALL.into_iter().filter(move |field| wanted[field.index()])
+        self.wanted.iter()
     }
 
     pub(super) fn single(&self, field: Field) -> Single<'_> {
-        let slot = &self.slots[field.index()];
-        match &slot.first {
-            None => Single::Absent,
-            Some(value) if !slot.several => Single::One(value.as_bytes()),
-            Some(value) if !slot.differs => Single::Equal(value.as_bytes()),
-            Some(_) => Single::Different,
+        match &self.slots[field.index()] {
+            Slot::Absent => Single::Absent,
+            Slot::One(value) => Single::One(value.as_bytes()),
+            Slot::Several(at) => match &self.several[*at] {
+                several if several.differ => Single::Different,
+                several => Single::Equal(several.first()),
+            },
         }
     }
 
     pub(super) fn list(&self, field: Field) -> Option<List<'_>> {
-        let slot = &self.slots[field.index()];
-        let first = slot.first.as_ref()?;
-        Some(if slot.several { List::Joined(&slot.joined) } else { List::One(*first) })
+        match &self.slots[field.index()] {
+            Slot::Absent => None,
+            Slot::One(value) => Some(List::One(*value)),
+            Slot::Several(at) => Some(List::Joined(&self.several[*at].joined)),
+        }
+    }
+}
+
+/// Which fields somebody wants.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct FieldSet(u16);
+
+impl FieldSet {
+    pub(super) const fn of(fields: &[Field]) -> Self {
+        let mut set = 0;
+        let mut at = 0;
+        while at < fields.len() {
+            set |= 1 << fields[at].index();
+            at += 1;
+        }
+        Self(set)
+    }
+
+    pub(super) const fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    const fn contains(self, field: Field) -> bool {
+        self.0 & (1 << field.index()) != 0
+    }
+
+    fn iter(self) -> impl Iterator<Item = Field> {
+        Field::ALL.into_iter().filter(move |field| self.contains(*field))
     }
 }
 
@@ -153,30 +193,42 @@ impl<'a> From<&'a String> for RawValue<'a> {
     }
 }
 
-#[derive(Debug, Default)]
-struct Slot<'a> {
-    first: Option<RawValue<'a>>,
-    several: bool,
-    differs: bool,
-    joined: Vec<u8>,
+#[derive(Clone, Copy, Debug)]
+enum Slot<'a> {
+    Absent,
+    One(RawValue<'a>),
+    /// Where it stands in the list of those with several values.
+    Several(usize),
 }
 
-impl<'a> Slot<'a> {
-    fn add(&mut self, value: RawValue<'a>) {
-        let Some(first) = self.first else {
-            self.first = Some(value);
-            return;
-        };
-        self.differs |= first.as_bytes() != value.as_bytes();
-        if !self.several {
-            self.several = true;
-            self.append(first.as_bytes());
-        }
-        self.append(b",");
-        self.append(value.as_bytes());
+/// A field that came more than once.
+#[derive(Debug)]
+struct Several {
+    /// The lines, joined by commas (rules TS-2 and BG-2), up to one byte more than is looked at, so
+    /// that the parser sees that there is too much.
+    joined: Vec<u8>,
+    first_len: usize,
+    differ: bool,
+}
+
+impl Several {
+    fn new(first: &[u8]) -> Self {
+        let mut several = Self { joined: Vec::new(), first_len: 0, differ: false };
+        several.append(first);
+        several.first_len = several.joined.len();
+        several
     }
 
-    /// Copies up to one byte more than is looked at, so that the parser sees that there is too much.
+    fn add(&mut self, value: &[u8]) {
+        self.differ |= self.first() != value;
+        self.append(b",");
+        self.append(value);
+    }
+
+    fn first(&self) -> &[u8] {
+        self.joined.get(..self.first_len).unwrap_or_default()
+    }
+
     fn append(&mut self, bytes: &[u8]) {
         let room = (limits::BAGGAGE_SCAN_BYTES + 1).saturating_sub(self.joined.len());
         self.joined.extend_from_slice(bytes.get(..room).unwrap_or(bytes));
@@ -190,7 +242,7 @@ mod tests {
     #[test]
     fn many_long_lines_take_bounded_memory() {
         let line = "x".repeat(10_000);
-        let mut received = Received::new(Field::ALL);
+        let mut received = Received::new(FieldSet::of(&Field::ALL));
         for _ in 0..1000 {
             received.offer("baggage", &line);
         }
@@ -200,7 +252,7 @@ mod tests {
 
     #[test]
     fn a_field_that_nobody_wants_is_not_taken() {
-        let mut received = Received::new([Field::Baggage]);
+        let mut received = Received::new(FieldSet::of(&[Field::Baggage]));
         received.offer("traceparent", "x");
         assert_eq!(received.single(Field::TraceParent), Single::Absent);
         assert!(received.wanted().eq([Field::Baggage]));
@@ -208,7 +260,7 @@ mod tests {
 
     #[test]
     fn several_values_are_told_apart_from_equal_ones() {
-        let mut received = Received::new(Field::ALL);
+        let mut received = Received::new(FieldSet::of(&Field::ALL));
         received.offer("Sentry-Trace", "a");
         assert_eq!(received.single(Field::SentryTrace), Single::One(b"a"));
         received.offer("sentry-trace", "a");

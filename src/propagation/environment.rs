@@ -102,7 +102,7 @@ mod tests {
     use crate::propagation::Propagator;
 
     const TRACE: &str = "0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-1";
-    const DSC: &str = "sentry-trace_id=0af7651916cd43dd8448eb211c80319c";
+    const DSC: &str = "sentry-sample_rand=0.5";
 
     #[test]
     fn se_13_a_process_continues_from_sentry_variables_alone() {

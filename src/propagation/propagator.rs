@@ -2,7 +2,7 @@ use super::carrier::{Extractor, FieldValue, Injector};
 use super::format::Formats;
 use super::received::{FieldSet, Single};
 use super::{BaggageKeys, Extraction, Field, Format, Received, Rule, SentryConfig};
-use super::{b3, baggage, datadog, sentry_trace, traceparent, tracestate, xray};
+use super::{b3, baggage, datadog, sampling_context, sentry_trace, traceparent, tracestate, xray};
 use crate::context::{Baggage, Decision, Member, TraceContext, TraceParent, TraceState};
 
 /// Which formats go in and out, which one wins, and what is passed on.
@@ -111,6 +111,9 @@ impl Propagator {
                 found.refuse(Field::Baggage, rule);
             }
         }
+        if let Some(parent) = parent.filter(|_| from_sentry) {
+            sampling_context::complete(&parent, &mut baggage);
+        }
         let mut state = if is_trace_of(w3c) {
             state_in(received, &mut found)
         } else {
@@ -180,14 +183,9 @@ impl Propagator {
                 found.refuse(format.main_field(), Rule::Bo2);
             }
         }
-        // An explicit decision of sentry-trace counts more than the flag of the same trace; the
-        // random bit is traceparent's alone.
         let same =
             |one: Option<TraceParent>| one.filter(|one| same_trace(Some(*one), Some(winner)));
-        let decision = match same(sentry).map(|sentry| sentry.decision()) {
-            Some(explicit @ (Decision::Sampled | Decision::NotSampled)) => explicit,
-            _ => same(w3c).unwrap_or(winner).decision(),
-        };
+        let decision = decision_of(same(w3c), same(sentry)).unwrap_or(winner.decision());
         let random = same(w3c).is_some_and(|w3c| w3c.random());
         Some(winner.with_decision(decision).with_random(random))
     }
@@ -322,6 +320,27 @@ impl Default for Propagator {
             random_bit: true,
             sentry: None,
         }
+    }
+}
+
+/// The decision of two headers of one trace (rule BO-1): that of `sentry-trace` if it is explicit,
+/// else the flag. A flag has no form for "deferred": a writer of both headers writes 00, as Sentry's
+/// do, so beside a deferred `sentry-trace` of the same span 00 decides nothing (rule SE-3).
+fn decision_of(w3c: Option<TraceParent>, sentry: Option<TraceParent>) -> Option<Decision> {
+    match (w3c, sentry) {
+        (None, None) => None,
+        (Some(w3c), None) => Some(w3c.decision()),
+        (None, Some(sentry)) => Some(sentry.decision()),
+        (Some(w3c), Some(sentry)) => Some(match sentry.decision() {
+            Decision::Deferred
+                if w3c.decision() == Decision::NotSampled
+                    && w3c.parent_id() == sentry.parent_id() =>
+            {
+                Decision::Deferred
+            }
+            Decision::Deferred => w3c.decision(),
+            explicit => explicit,
+        }),
     }
 }
 
@@ -471,8 +490,21 @@ mod tests {
     }
 
     #[test]
+    fn se_3_an_open_decision_survives_a_hop_that_writes_both_headers() {
+        let found = extract(&[("sentry-trace", SENTRY)]);
+        let sent = inject(&Propagator::default(), &found.context, &[]);
+        assert!(sent.iter().any(|(name, value)| name == "traceparent" && value.ends_with("-00")));
+        let next = Propagator::default().extract(&sent);
+        assert_eq!(next.context.sampled(), None);
+
+        let another_span = W3C.replace("-01", "-00");
+        let found = extract(&[("traceparent", &another_span), ("sentry-trace", SENTRY)]);
+        assert_eq!(found.context.sampled(), Some(false), "a span of its own has decided");
+    }
+
+    #[test]
     fn bo_2_the_primary_header_wins_and_the_other_becomes_a_link() {
-        let dsc = "sentry-trace_id=11111111111111111111111111111111,a=1";
+        let dsc = "sentry-trace_id=11111111111111111111111111111111,sentry-sample_rand=0.5,a=1";
         let fields = [
             ("traceparent", W3C),
             ("tracestate", "v=1"),
@@ -495,7 +527,8 @@ mod tests {
 
     #[test]
     fn se_4_received_sentry_members_go_out_verbatim_and_frozen() {
-        let dsc = "sentry-trace_id=0af7651916cd43dd8448eb211c80319c,sentry-release=a%20b";
+        let dsc = "sentry-trace_id=0af7651916cd43dd8448eb211c80319c,sentry-release=a%20b,\
+                   sentry-sample_rand=0.12345678901234567";
         let found = extract(&[("sentry-trace", SENTRY), ("baggage", dsc)]);
         assert!(found.context.sampling_frozen());
         let propagator = Propagator::default().sentry(SentryConfig::new().release("mine"));
@@ -570,17 +603,17 @@ mod tests {
 
     #[test]
     fn bg_11_foreign_members_in_the_carrier_stay_and_sentry_members_are_replaced() {
-        let dsc = "sentry-trace_id=0af7651916cd43dd8448eb211c80319c,b=2";
+        let dsc = "sentry-sample_rand=0.5,b=2";
         let context = extract(&[("sentry-trace", SENTRY), ("baggage", dsc)]).context;
         let there = [("baggage", "a=1,sentry-release=old")];
         let baggage = |propagator: &Propagator| {
             let sent = inject(propagator, &context, &there);
             sent.into_iter().find(|(name, _)| name == "baggage").unwrap().1
         };
-        assert_eq!(baggage(&Propagator::default()), format!("sentry-trace_id={TRACE},a=1"));
+        assert_eq!(baggage(&Propagator::default()), "sentry-sample_rand=0.5,a=1");
         assert_eq!(
             baggage(&Propagator::default().forward_baggage(true)),
-            format!("sentry-trace_id={TRACE},a=1,b=2")
+            "sentry-sample_rand=0.5,a=1,b=2"
         );
     }
 

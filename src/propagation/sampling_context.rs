@@ -77,14 +77,14 @@ impl SentryConfig {
     /// Appends the context of a trace that begins here (rule SE-6). It is a function of the trace, so
     /// that every send of the trace says the same without a place to freeze it in.
     pub(super) fn describe(&self, parent: &TraceParent, baggage: &mut Baggage) {
-        let rand = self.sample_rand(parent);
+        let rand = sample_rand(parent, self.sample_rate);
         let rate = self.sample_rate.map(|rate| rate.to_string());
         let trace_id = parent.trace_id().to_string();
         let members = [
             ("sentry-trace_id", Some(trace_id.as_str())),
             ("sentry-public_key", self.public_key.as_deref()),
             ("sentry-sample_rate", rate.as_deref()),
-            ("sentry-sample_rand", rand.as_deref()),
+            (SAMPLE_RAND, rand.as_deref()),
             ("sentry-sampled", parent.sampled().map(|yes| if yes { "true" } else { "false" })),
             ("sentry-release", self.release.as_deref()),
             ("sentry-environment", self.environment.as_deref()),
@@ -97,20 +97,51 @@ impl SentryConfig {
             }
         }
     }
+}
 
-    /// The random number that the decision is said to rest on, from the trace id's random bits. It is
-    /// left out where it would contradict the decision (rule SE-7).
-    fn sample_rand(&self, parent: &TraceParent) -> Option<String> {
-        let millionths = millionths(parent.trace_id());
-        #[expect(clippy::cast_possible_truncation, reason = "the rate is between 0 and 1")]
-        #[expect(clippy::cast_sign_loss, reason = "the rate is between 0 and 1")]
-        let threshold = self.sample_rate.map(|rate| (rate * 1e6).ceil() as u64);
-        let consistent = match (parent.sampled(), threshold) {
-            (Some(sampled), Some(threshold)) => sampled == (millionths < threshold),
-            _ => true,
-        };
-        consistent.then(|| format!("0.{millionths:06}"))
+/// Gives a received dynamic sampling context the `sample_rand` that it lacks, or that is no number
+/// from 0 to below 1 (rule SE-7). One that came in stays verbatim, and an empty context stays empty.
+pub(super) fn complete(parent: &TraceParent, baggage: &mut Baggage) {
+    if baggage.sentry().is_empty() {
+        return;
     }
+    let number = |name: &str| baggage.sentry().get(name)?.parse::<f64>().ok();
+    let rate = number("sample_rate").filter(|rate| (0.0..=1.0).contains(rate));
+    let valid = number("sample_rand").is_some_and(|rand| (0.0..1.0).contains(&rand));
+    let contradicts = rate == Some(0.0) && parent.sampled() == Some(true);
+    if valid && !contradicts {
+        return;
+    }
+    baggage.retain(|member| member.key() != SAMPLE_RAND);
+    if let Some(rand) = sample_rand(parent, rate) {
+        // Where it does not fit any more, the others count more (rule BG-10).
+        let _ = baggage.push(SAMPLE_RAND, &rand);
+    }
+}
+
+/// The random number that the decision is said to rest on: below the rate if the trace is sampled, at
+/// or above it if not (rule SE-7). `None` where no number can be.
+///
+/// It is a function of the trace id, so every service comes to the same one.
+fn sample_rand(parent: &TraceParent, rate: Option<f64>) -> Option<String> {
+    let plain = millionths(parent.trace_id());
+    let drawn = match (parent.sampled(), rate) {
+        (Some(sampled), Some(rate)) => {
+            // Exactly the numbers of millionths under this one are below the rate.
+            #[expect(clippy::cast_possible_truncation, reason = "the rate is from 0 to 1")]
+            #[expect(clippy::cast_sign_loss, reason = "the rate is from 0 to 1")]
+            let limit = (rate * 1e6).ceil() as u64;
+            let range = if sampled { 0..limit } else { limit..MILLION };
+            if range.is_empty() {
+                return None;
+            }
+            // A sampler of another kind decided otherwise than the id alone would: stretch it.
+            let stretched = range.start + plain * (range.end - range.start) / MILLION;
+            if range.contains(&plain) { plain } else { stretched }
+        }
+        _ => plain,
+    };
+    Some(format!("0.{drawn:06}"))
 }
 
 /// A number below one million, drawn from the 56 low bits of the trace id so that it falls below a
@@ -118,8 +149,11 @@ impl SentryConfig {
 fn millionths(trace_id: TraceId) -> u64 {
     let random = trace_id.to_u128() & LOW_56;
     let from_the_top = LOW_56 - random;
-    u64::try_from((from_the_top * 1_000_000) >> 56).unwrap_or(999_999)
+    u64::try_from((from_the_top * u128::from(MILLION)) >> 56).unwrap_or(MILLION - 1)
 }
+
+const MILLION: u64 = 1_000_000;
+const SAMPLE_RAND: &str = "sentry-sample_rand";
 
 const LOW_56: u128 = (1 << 56) - 1;
 
@@ -162,7 +196,11 @@ mod tests {
             for trace in [1, 1 << 20, 1 << 54, 1 << 55, LOW_56 - 1, LOW_56] {
                 for sampled in [true, false] {
                     let baggage = described(&config, &parent(trace, Decision::from(sampled)));
-                    if let Some(rand) = baggage.sentry().get("sample_rand") {
+                    let impossible =
+                        (rate, sampled) == (0.0, true) || (rate, sampled) == (1.0, false);
+                    let rand = baggage.sentry().get("sample_rand");
+                    assert_eq!(rand.is_none(), impossible);
+                    if let Some(rand) = rand {
                         assert_eq!(rand.len(), 8);
                         assert_eq!(rand.parse::<f64>().unwrap() < rate, sampled, "{rate} {trace}");
                     }

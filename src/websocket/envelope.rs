@@ -425,7 +425,7 @@ mod tests {
 
     #[test]
     fn a_field_that_stands_in_two_placements_counts_once() {
-        let dsc = "sentry-trace_id=0af7651916cd43dd8448eb211c80319c";
+        let dsc = "sentry-sample_rand=0.5";
         let text = format!(
             r#"{{"_trace":{{"sentry-trace":"{SENTRY}","baggage":"{dsc}"}},"_sentry":{{"trace":"{SENTRY}","baggage":"{dsc}"}}}}"#
         );

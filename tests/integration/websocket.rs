@@ -57,6 +57,7 @@ fn received() -> TraceContext {
     let mut context = TraceContext::from(PARENT.parse::<TraceParent>().unwrap());
     *context.trace_state_mut() = "vendor=\"a\\b\"".parse().unwrap();
     context.baggage_mut().push("sentry-release", "shop@1 \u{e9}").unwrap();
+    context.baggage_mut().push("sentry-sample_rand", "0.5").unwrap();
     context
 }
 

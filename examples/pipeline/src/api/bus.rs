@@ -17,7 +17,7 @@ use crate::telemetry::Telemetry;
 /// Where events go.
 pub(super) enum EventBus {
     /// Persistence lives here, with providers of its own, so that it is a service in the trace.
-    InProcess { persistence: Arc<Persistence>, telemetry: Telemetry },
+    InProcess { persistence: Arc<Persistence>, telemetry: Box<Telemetry> },
     /// Persistence is another process.
     Http(Box<Post>),
 }
@@ -30,7 +30,7 @@ impl EventBus {
     ) -> anyhow::Result<Self> {
         match &options.bus {
             Bus::InProcess => {
-                let telemetry = Telemetry::for_service("persistence")?;
+                let telemetry = Box::new(Telemetry::for_service("persistence")?);
                 let persistence = persistence::open(&options.database, &telemetry, stop).await?;
                 Ok(Self::InProcess { persistence, telemetry })
             }

@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use super::Broker;
 use super::forward::{Job, forward_all};
 use crate::event::{EventRefused, RunnerEvent};
-use crate::limits::BROKER_QUEUE;
+use crate::limits::{BROKER_QUEUE, MAX_RUNNER_MESSAGE_BYTES};
 use crate::protocol::BrokerMessage;
 
 /// Takes a runner's events until either side hangs up.
@@ -96,13 +96,33 @@ impl Session<'_> {
     /// before the message is there.
     async fn receive(&self, socket: &mut TracedWebSocket<WebSocket>) -> Received {
         let Ok(room) = self.jobs.reserve().await else { return Received::End };
-        let Some(Ok(incoming)) = socket.next().await else { return Received::End };
+        let incoming = match socket.next().await {
+            Some(Ok(incoming)) => incoming,
+            Some(Err(error)) => {
+                self.count_too_large(&error);
+                return Received::End;
+            }
+            None => return Received::End,
+        };
         match self.take(incoming) {
             Some(Ok(job)) => room.send(job),
             Some(Err(refused)) => return Received::Refused(refused),
             None => {}
         }
         Received::Job
+    }
+
+    /// A message over [`MAX_RUNNER_MESSAGE_BYTES`] cannot be skipped, so its connection ends; it is
+    /// counted like every other event that is not taken.
+    fn count_too_large(&self, error: &axum::Error) {
+        // The type behind it belongs to axum's own version of tungstenite.
+        if error.to_string().contains("Message too long") {
+            self.broker.count_refused(EventRefused::TooLarge.name());
+            eprintln!(
+                "pipeline broker: a runner was let go: its message is longer than \
+                 {MAX_RUNNER_MESSAGE_BYTES} bytes"
+            );
+        }
     }
 
     /// An event to forward, or why it is refused. Nothing for messages that are no text.

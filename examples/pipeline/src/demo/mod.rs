@@ -12,7 +12,7 @@ use throughline_testkit::{OtlpReceiver, SpanRecord};
 use uuid::Uuid;
 
 use crate::cli::{DemoBus, DemoOptions, Victim};
-use crate::limits::DEMO_KILL_AFTER;
+use crate::limits::{DEMO_KILL_AFTER, DRAIN};
 use crate::serve::stop_on_signal;
 use report::{Loss, Report};
 use services::{Fleet, RunnerEnd};
@@ -35,6 +35,7 @@ pub(crate) async fn run(options: DemoOptions) -> anyhow::Result<ExitCode> {
 
     let ended = {
         let runner = fleet.runner(&options.build)?;
+        let stop_runner = runner.stopper();
         let running = runner.wait();
         tokio::pin!(running);
         let killing = kill(options.kill, options.bus, &receiver, &mut fleet);
@@ -44,7 +45,12 @@ pub(crate) async fn run(options: DemoOptions) -> anyhow::Result<ExitCode> {
                 killed?;
                 running.await?
             }
-            () = stop.cancelled() => anyhow::bail!("stopped before the build had ended"),
+            () = stop.cancelled() => {
+                // The command is no child of this process: only the runner can end it.
+                stop_runner();
+                let _ = tokio::time::timeout(DRAIN, running).await;
+                anyhow::bail!("stopped before the build had ended")
+            }
         }
     };
     if options.stay {

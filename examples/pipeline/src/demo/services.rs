@@ -163,10 +163,7 @@ impl Service {
     }
 
     async fn stop(mut self) {
-        if let Some(id) = self.child.id().and_then(|id| i32::try_from(id).ok()) {
-            // It may have ended by itself.
-            let _ = kill(Pid::from_raw(id), Signal::SIGTERM);
-        }
+        terminate(pid(&self.child));
         if tokio::time::timeout(2 * DRAIN + 2 * TELEMETRY_FLUSH, self.child.wait()).await.is_err() {
             eprintln!("pipeline demo: {} did not stop in time and was killed", self.name);
         }
@@ -197,6 +194,12 @@ pub(super) struct RunnerEnd {
 }
 
 impl Runner {
+    /// What tells the runner to stop, while somebody waits for it.
+    pub(super) fn stopper(&self) -> impl FnOnce() + use<> {
+        let pid = pid(&self.child);
+        move || terminate(pid)
+    }
+
     /// Waits until the build has ended and its events are acknowledged.
     ///
     /// # Errors
@@ -213,6 +216,18 @@ impl Runner {
             .with_context(|| format!("the runner ended with {status} and without a summary"))?;
         let summary = serde_json::from_str(&summary).context("the runner's summary is none")?;
         Ok(RunnerEnd { summary })
+    }
+}
+
+/// The process of a child that is not waited for yet.
+fn pid(child: &Child) -> Option<Pid> {
+    child.id().and_then(|id| i32::try_from(id).ok()).map(Pid::from_raw)
+}
+
+fn terminate(pid: Option<Pid>) {
+    if let Some(pid) = pid {
+        // It may have ended by itself.
+        let _ = kill(pid, Signal::SIGTERM);
     }
 }
 

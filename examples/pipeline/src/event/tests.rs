@@ -3,6 +3,8 @@ use serde_json::{Value, json};
 use super::*;
 use crate::limits::MAX_ID_CHARS;
 
+mod properties;
+
 fn ids() -> EventIds {
     EventIds { project_id: "p".into(), command_id: "c".into(), session_id: Some("s".into()) }
 }

@@ -156,6 +156,7 @@ impl Build<'_> {
             .process_group(0)
             .kill_on_drop(true)
             .spawn()?;
+        let group = Group::of(&child);
         let (lines, mut received) = mpsc::channel(LINE_QUEUE);
         if let Some(stdout) = child.stdout.take() {
             tokio::spawn(read(BufReader::new(stdout), OutputStream::Stdout, lines.clone()));
@@ -163,20 +164,31 @@ impl Build<'_> {
         if let Some(stderr) = child.stderr.take() {
             tokio::spawn(read(BufReader::new(stderr), OutputStream::Stderr, lines));
         }
-        loop {
+        let stop = self.stop.clone();
+        let ended = loop {
             let line = tokio::select! {
+                biased;
+                () = stop.cancelled() => break None,
                 line = received.recv() => line,
-                () = self.stop.cancelled() => {
-                    kill_group(&child);
-                    child.wait().await?;
-                    return Ok(None);
-                }
             };
-            match line {
-                Some((stream, text)) => self.line(step, stream, text).await,
-                None => return child.wait().await.map(Some),
+            if let Some((stream, text)) = line {
+                self.line(step, stream, text).await;
+                continue;
+            }
+            // A command can close its output long before it ends.
+            tokio::select! {
+                () = stop.cancelled() => break None,
+                status = child.wait() => break Some(status?),
+            }
+        };
+        match ended {
+            Some(_) => group.release(),
+            None => {
+                drop(group);
+                child.wait().await?;
             }
         }
+        Ok(ended)
     }
 
     async fn line(&mut self, step: &Step, stream: OutputStream, mut text: String) {
@@ -214,11 +226,26 @@ where
     }
 }
 
-/// Ends a command and what it has started.
-fn kill_group(child: &Child) {
-    let group = child.id().and_then(|id| i32::try_from(id).ok());
-    if let Some(group) = group {
-        // It may have ended in this moment.
-        let _ = killpg(Pid::from_raw(group), Signal::SIGKILL);
+/// A command and what it has started: all of it ends with this value, since a build can also be given
+/// up by dropping it.
+struct Group(Option<Pid>);
+
+impl Group {
+    fn of(leader: &Child) -> Self {
+        Self(leader.id().and_then(|id| i32::try_from(id).ok()).map(Pid::from_raw))
+    }
+
+    /// The command has ended by itself; what it has left behind may stay.
+    fn release(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        if let Some(group) = self.0 {
+            // It may have ended in this moment.
+            let _ = killpg(group, Signal::SIGKILL);
+        }
     }
 }

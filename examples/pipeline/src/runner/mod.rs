@@ -64,6 +64,11 @@ async fn work(
     let envelope = Envelope::json().propagation(telemetry.propagator().clone());
     let outbox = Arc::new(Outbox::new());
     let (commands, mut received) = mpsc::channel(COMMAND_QUEUE);
+    let (full, stopped) = (Arc::clone(&outbox), stop.clone());
+    tokio::spawn(async move {
+        stopped.cancelled().await;
+        full.lift_bounds();
+    });
     let hang_up = CancellationToken::new();
     let connection = Connection::new(options, envelope.clone(), commands)?;
     let connection = tokio::spawn(connection.keep(Arc::clone(&outbox), hang_up.clone()));

@@ -74,13 +74,19 @@ impl Outbox {
     /// Adds an event, as soon as there is room.
     pub(super) async fn push(&self, command_id: String, seq: u64, text: String, cx: Context) {
         let bytes = u32::try_from(text.len().min(OUTBOX_BYTES)).unwrap_or(u32::MAX);
-        // Neither semaphore is ever closed, so both permits are there.
+        // Without a permit if the bounds are lifted.
         let event = Arc::clone(&self.events).acquire_owned().await.ok();
         let bytes = Arc::clone(&self.bytes).acquire_many_owned(bytes).await.ok();
         let text = Utf8Bytes::from(text);
         let pending = Pending { command_id, seq, text, cx, attempts: 0, _room: [event, bytes] };
         self.lock().queue.push_back(pending);
         self.unsent.notify_one();
+    }
+
+    /// Lets nobody wait for room any more: whoever is told to stop has only the end of a build to add.
+    pub(super) fn lift_bounds(&self) {
+        self.events.close();
+        self.bytes.close();
     }
 
     /// The next event to send, as soon as there is one. A resent event keeps its bytes and its span;
@@ -241,6 +247,9 @@ mod tests {
         sent(&outbox);
         outbox.acknowledge("c", 7);
         assert!(push(&outbox, 0).is_some());
+        assert!(push(&outbox, 0).is_none());
+        outbox.lift_bounds();
+        assert!(push(&outbox, 0).is_some(), "who stops does not wait");
 
         let outbox = Outbox::new();
         let huge = "x".repeat(OUTBOX_BYTES);

@@ -124,11 +124,6 @@ pub(super) fn url_full(uri: &Uri) -> Option<String> {
     Some(format!("{scheme}://{host}{}{query}", bounded(uri.path())))
 }
 
-/// Whether the target has a user name or a password in it.
-pub(super) fn has_credentials(uri: &Uri) -> bool {
-    uri.authority().is_some_and(|authority| authority.as_str().contains('@'))
-}
-
 /// As much of a text as fits into an attribute.
 pub(super) fn bounded(text: &str) -> &str {
     let mut end = text.len().min(limits::HTTP_ATTRIBUTE_BYTES);

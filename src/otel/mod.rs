@@ -22,11 +22,13 @@ mod bridge;
 mod in_context;
 #[cfg(feature = "sdk")]
 mod sampler;
+mod text_map;
 
 pub use bridge::{ContextExt, link_to};
 pub use in_context::{ContextFuture, InContext};
 #[cfg(feature = "sdk")]
 pub use sampler::ParentBased;
+pub use text_map::TextMap;
 
 #[cfg(doc)]
 use crate::context::TraceContext;

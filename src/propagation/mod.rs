@@ -36,8 +36,10 @@ mod propagator;
 mod received;
 mod sampling_context;
 mod sentry_trace;
+mod targets;
 mod traceparent;
 mod tracestate;
+mod trust;
 mod xray;
 
 pub use baggage_keys::BaggageKeys;
@@ -51,3 +53,5 @@ pub use names::UnknownFormat;
 pub use propagator::Propagator;
 pub use received::{RawValue, Received};
 pub use sampling_context::SentryConfig;
+pub use targets::{TargetError, Targets};
+pub use trust::Trust;

@@ -77,6 +77,11 @@ impl Propagator {
         Self { sentry: Some(config), ..self }
     }
 
+    /// Every field that may be read or written.
+    pub fn fields(&self) -> impl Iterator<Item = Field> + use<> {
+        self.accept.fields().and(self.emit.fields()).iter()
+    }
+
     /// Reads what the carrier holds. Never fails: what breaks its format is left out and reported.
     #[must_use]
     pub fn extract<C: Extractor + ?Sized>(&self, carrier: &C) -> Extraction {

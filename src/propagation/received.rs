@@ -95,7 +95,7 @@ impl FieldSet {
         self.0 & (1 << field.index()) != 0
     }
 
-    fn iter(self) -> impl Iterator<Item = Field> {
+    pub(super) fn iter(self) -> impl Iterator<Item = Field> {
         Field::ALL.into_iter().filter(move |field| self.contains(*field))
     }
 }

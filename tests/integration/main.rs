@@ -5,6 +5,8 @@
 #[cfg(test)]
 mod bridge;
 #[cfg(test)]
+mod conformance;
+#[cfg(test)]
 mod http;
 #[cfg(test)]
 mod properties;

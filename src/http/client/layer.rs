@@ -10,10 +10,10 @@ use super::span::describe;
 use crate::context::TraceContext;
 use crate::http::RequestView;
 use crate::http::exchange::Exchange;
-use crate::http::semconv::{KnownMethod, has_credentials};
+use crate::http::semconv::KnownMethod;
 use crate::http::spans::{Opening, Spans};
 use crate::otel::ContextExt;
-use crate::propagation::Propagator;
+use crate::propagation::{Propagator, Targets};
 
 /// Sends the current trace with each request, in a span that lasts until the response's headers.
 ///
@@ -44,12 +44,19 @@ impl ClientLayer {
     }
 
     fn with_spans(spans: Option<Arc<Spans>>) -> Self {
-        Self { config: Arc::new(Config { propagator: Propagator::default(), spans }) }
+        let config = Config { propagator: Propagator::default(), targets: Targets::all(), spans };
+        Self { config: Arc::new(config) }
     }
 
     /// Which formats are written; all that this crate knows by default.
     pub fn propagation(self, propagator: Propagator) -> Self {
         self.set(|config| config.propagator = propagator)
+    }
+
+    /// Where trace headers go; everywhere by default. Other requests have their span all the same,
+    /// and whatever trace headers they had are removed.
+    pub fn targets(self, targets: Targets) -> Self {
+        self.set(|config| config.targets = targets)
     }
 
     /// Opens a span per request, of this provider.
@@ -85,6 +92,7 @@ impl<S> Layer<S> for ClientLayer {
 #[derive(Clone, Debug)]
 pub(super) struct Config {
     propagator: Propagator,
+    targets: Targets,
     spans: Option<Arc<Spans>>,
 }
 
@@ -105,8 +113,8 @@ impl Config {
     }
 
     fn inject<ReqBody>(&self, cx: &Context, request: &mut Request<ReqBody>) {
-        let context =
-            if has_credentials(request.uri()) { TraceContext::new() } else { cx.trace_context() };
+        let allowed = self.targets.allow_uri(request.uri());
+        let context = if allowed { cx.trace_context() } else { TraceContext::new() };
         self.propagator.inject(&context, request.headers_mut());
     }
 }

@@ -14,7 +14,7 @@ use super::{ClientFuture, ClientLayer, ClientService};
 use crate::context::{TraceContext, TraceParent};
 use crate::http::recorded::{Recorded, attribute, error_type};
 use crate::otel::ContextExt;
-use crate::propagation::Propagator;
+use crate::propagation::{Propagator, Targets};
 
 const PARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 const STALE: &str = "00-11111111111111111111111111111111-1111111111111111-01";
@@ -165,6 +165,22 @@ fn tp_9_stale_headers_go_when_there_is_no_trace() {
     let stale = [("traceparent", STALE), ("tracestate", "old=1"), ("x", "y")];
     let headers = sent(&ClientLayer::propagate_only(), request("http://host/", &stale));
     assert_eq!(headers.len(), 1);
+}
+
+#[test]
+fn tr_3_only_targets_get_trace_headers_and_others_lose_theirs() {
+    let recorded = Recorded::default();
+    let targets = Targets::none().allow("https://api.example/v1").unwrap();
+    let layer = layer(&recorded).targets(targets);
+    let _current = inside_a_trace().attach();
+    let stale = [("traceparent", STALE), ("sentry-trace", "stale")];
+    let ours = sent(&layer, request("https://api.example/v1/users", &stale));
+    assert!(ours.contains_key("traceparent") && ours["sentry-trace"] != "stale");
+    for other in ["https://api.example/v2", "http://api.example/v1", "https://evil/?api.example/v1"]
+    {
+        assert!(sent(&layer, request(other, &stale)).is_empty(), "{other}");
+    }
+    assert_eq!(recorded.all().len(), 4, "every request has its span");
 }
 
 #[test]

@@ -13,7 +13,7 @@ use crate::http::exchange::Exchange;
 use crate::http::semconv::{self, KnownMethod};
 use crate::http::spans::{Opening, Spans, scope};
 use crate::otel::{ContextExt, link_to};
-use crate::propagation::{Extraction, ParseError, Propagator};
+use crate::propagation::{Extraction, ParseError, Propagator, Trust};
 
 /// Continues the trace of each request, in a span that lasts until the last byte of the response.
 ///
@@ -51,6 +51,7 @@ impl ServerLayer {
             propagator: Propagator::default(),
             spans,
             filter: None,
+            trust: None,
             route: None,
             refused: OnceLock::new(),
         };
@@ -84,6 +85,24 @@ impl ServerLayer {
         F: Fn(RequestView<'_>) -> bool + Send + Sync + 'static,
     {
         self.set(|config| config.filter = Some(Arc::new(filter)))
+    }
+
+    /// Whose trace is continued, decided per request: everybody's by default.
+    ///
+    /// ```
+    /// use throughline::http::ServerLayer;
+    /// use throughline::propagation::Trust;
+    ///
+    /// let layer = ServerLayer::new().trust(|request| match request.headers().get("x-internal") {
+    ///     Some(_) => Trust::Continue,
+    ///     None => Trust::Restart,
+    /// });
+    /// ```
+    pub fn trust<F>(self, trust: F) -> Self
+    where
+        F: Fn(RequestView<'_>) -> Trust + Send + Sync + 'static,
+    {
+        self.set(|config| config.trust = Some(Arc::new(trust)))
     }
 
     /// Where a request's route stands: the pattern that its path was matched with, like
@@ -120,6 +139,7 @@ impl<S> Layer<S> for ServerLayer {
 }
 
 type Filter = dyn Fn(RequestView<'_>) -> bool + Send + Sync;
+type Judge = dyn Fn(RequestView<'_>) -> Trust + Send + Sync;
 type Route = dyn for<'a> Fn(RequestView<'a>) -> Option<&'a str> + Send + Sync;
 
 /// What the services of one layer share.
@@ -128,6 +148,7 @@ pub(super) struct Config {
     propagator: Propagator,
     spans: Option<Arc<Spans>>,
     filter: Option<Arc<Filter>>,
+    trust: Option<Arc<Judge>>,
     route: Option<Arc<Route>>,
     /// Made when something is refused for the first time, which for most layers is never.
     refused: OnceLock<Counter<u64>>,
@@ -135,7 +156,9 @@ pub(super) struct Config {
 
 impl Config {
     pub(super) fn begin(&self, request: RequestView<'_>) -> Exchange {
-        let Extraction { context, refused, link } = self.propagator.extract(request.headers());
+        let trust = self.trust.as_ref().map(|trust| trust(request)).unwrap_or_default();
+        let found = trust.apply(self.propagator.extract(request.headers()));
+        let Extraction { context, refused, link } = found;
         self.count(&refused);
         let expect_recording = context.sampled() != Some(false);
         let base = Context::new();

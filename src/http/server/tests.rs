@@ -22,6 +22,7 @@ use tower::{BoxError, Layer, Service, ServiceExt, service_fn};
 use super::{ServerFuture, ServerLayer, ServerService, TracedBody};
 use crate::context::TraceContext;
 use crate::http::recorded::{Recorded, attribute, error_type};
+use crate::propagation::Trust;
 
 const PARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 const OTHER: &str = "11111111111111111111111111111111-00f067aa0ba902b7-1";
@@ -66,6 +67,31 @@ fn respond<B: Body>(
 
 fn traced<B: Body>(recorded: &Recorded, body: B) -> TracedBody<B> {
     respond(&layer(recorded), request(&[]), Response::new(body)).into_body()
+}
+
+#[test]
+fn tr_1_trust_is_decided_per_request() {
+    let trace_id = &PARENT[3..35];
+    for (trust, continues, links) in [("", true, 0), ("restart", false, 1), ("ignore", false, 0)] {
+        let recorded = Recorded::default();
+        let layer = layer(&recorded).trust(|request| {
+            match request.headers().get("x-trust").map(|value| value.as_bytes()) {
+                Some(b"restart") => Trust::Restart,
+                Some(b"ignore") => Trust::Ignore,
+                _ => Trust::Continue,
+            }
+        });
+        let request = request(&[("traceparent", PARENT), ("baggage", "a=1"), ("x-trust", trust)]);
+        let mut baggage = None;
+        let service = service_fn(|_: Request<()>| {
+            baggage = Some(TraceContext::current().baggage().len());
+            ready(Ok::<_, Infallible>(Response::new(Empty::<Bytes>::new())))
+        });
+        assert!(poll(pin!(layer.layer(service).call(request))).is_ready());
+        let span = recorded.one();
+        assert_eq!(span.span_context.trace_id().to_string() == trace_id, continues, "{trust}");
+        assert_eq!((span.links.len(), baggage), (links, Some(usize::from(continues))), "{trust}");
+    }
 }
 
 #[derive(Clone, Debug)]

@@ -1,0 +1,228 @@
+use std::fmt;
+use std::str::FromStr;
+
+use http::Uri;
+use http::uri::Scheme;
+
+/// Where trace headers may go (rule TR-3): origins, each with a path if wanted. The query of a request
+/// is never looked at.
+///
+/// ```
+/// use throughline::propagation::Targets;
+///
+/// let targets = Targets::none()
+///     .allow("https://api.example.com").unwrap()
+///     .allow("https://*.internal.example.com/v2").unwrap();
+/// assert!(targets.allow_uri(&"https://api.example.com/any?x=1".parse().unwrap()));
+/// assert!(targets.allow_uri(&"https://a.internal.example.com/v2/users".parse().unwrap()));
+/// assert!(!targets.allow_uri(&"https://evil.example/?https://api.example.com".parse().unwrap()));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Targets {
+    all: bool,
+    list: Vec<Target>,
+}
+
+impl Targets {
+    /// Every target: the default, as in Sentry's libraries.
+    #[must_use]
+    pub fn all() -> Self {
+        Self { all: true, list: Vec::new() }
+    }
+
+    /// No target, to be added to.
+    #[must_use]
+    pub fn none() -> Self {
+        Self { all: false, list: Vec::new() }
+    }
+
+    /// Adds a target, such as `https://api.example.com`, `http://localhost:8080` or
+    /// `https://*.example.com/v2`. The port is the scheme's if none is named; a path stands for itself
+    /// and everything below it.
+    ///
+    /// # Errors
+    /// If it is not a scheme, a host and possibly a port and a path.
+    pub fn allow(mut self, target: &str) -> Result<Self, TargetError> {
+        self.list.push(target.parse()?);
+        Ok(self)
+    }
+
+    /// Whether a request to this address may have trace headers. Never, if the address holds
+    /// credentials; and without a host only if every target may.
+    #[must_use]
+    pub fn allow_uri(&self, uri: &Uri) -> bool {
+        let has_credentials = uri.authority().is_some_and(|a| a.as_str().contains('@'));
+        !has_credentials && (self.all || self.list.iter().any(|target| target.has(uri)))
+    }
+}
+
+impl Default for Targets {
+    fn default() -> Self {
+        Self::all()
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Target {
+    scheme: String,
+    /// Lower case; of `*.example.com`, what follows the asterisk.
+    host: String,
+    any_subdomain: bool,
+    port: Option<u16>,
+    /// Without a slash at its end.
+    path: String,
+}
+
+impl Target {
+    fn has(&self, uri: &Uri) -> bool {
+        let (Some(scheme), Some(host)) = (uri.scheme(), uri.host()) else { return false };
+        self.scheme == scheme.as_str()
+            && self.has_host(host)
+            && self.port == port_of(uri)
+            && self.has_path(uri.path())
+    }
+
+    fn has_host(&self, host: &str) -> bool {
+        let host = host.strip_suffix('.').unwrap_or(host);
+        if !self.any_subdomain {
+            return host.eq_ignore_ascii_case(&self.host);
+        }
+        let start = host.len().checked_sub(self.host.len());
+        start.is_some_and(|start| {
+            start > 0 && host.get(start..).is_some_and(|end| end.eq_ignore_ascii_case(&self.host))
+        })
+    }
+
+    /// A path that steps back could lead anywhere, whatever it begins with.
+    fn has_path(&self, path: &str) -> bool {
+        if self.path.is_empty() {
+            return true;
+        }
+        let steps_back = path.split('/').any(|segment| {
+            matches!(&*segment.to_ascii_lowercase().replace("%2e", "."), "." | "..")
+        });
+        let rest = path.strip_prefix(self.path.as_str());
+        !steps_back && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    }
+}
+
+impl FromStr for Target {
+    type Err = TargetError;
+
+    fn from_str(target: &str) -> Result<Self, TargetError> {
+        // An asterisk is no part of a host, so it stands aside while the rest is read.
+        let (any_subdomain, plain) = match target.split_once("://*.") {
+            Some((scheme, rest)) => (true, format!("{scheme}://{rest}")),
+            None => (false, target.to_owned()),
+        };
+        let uri: Uri = plain.parse().map_err(|_| TargetError(()))?;
+        let authority = uri.authority().ok_or(TargetError(()))?;
+        if authority.as_str().contains('@') || uri.query().is_some() || plain.contains(['*', '#']) {
+            return Err(TargetError(()));
+        }
+        let host = authority.host().to_ascii_lowercase();
+        Ok(Self {
+            scheme: uri.scheme_str().ok_or(TargetError(()))?.to_owned(),
+            host: if any_subdomain { format!(".{host}") } else { host },
+            any_subdomain,
+            port: port_of(&uri),
+            path: uri.path().trim_end_matches('/').to_owned(),
+        })
+    }
+}
+
+/// The port that is named, or else the scheme's.
+fn port_of(uri: &Uri) -> Option<u16> {
+    uri.port_u16().or_else(|| match uri.scheme() {
+        Some(scheme) if *scheme == Scheme::HTTP => Some(80),
+        Some(scheme) if *scheme == Scheme::HTTPS => Some(443),
+        _ => match uri.scheme_str() {
+            Some("ws") => Some(80),
+            Some("wss") => Some(443),
+            _ => None,
+        },
+    })
+}
+
+/// A text that is no target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TargetError(());
+
+impl fmt::Display for TargetError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a target is a scheme, a host and possibly a port and a path (TR-3)")
+    }
+}
+
+impl std::error::Error for TargetError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn allows(target: &str, uri: &str) -> bool {
+        Targets::none().allow(target).unwrap().allow_uri(&uri.parse().unwrap())
+    }
+
+    #[test]
+    fn tr_3_origin_and_path_decide() {
+        for (target, uri, allowed) in [
+            ("https://a.example", "https://a.example/x", true),
+            ("https://a.example", "https://A.EXAMPLE:443/x", true),
+            ("https://a.example", "https://a.example./x", true),
+            ("https://a.example", "http://a.example/x", false),
+            ("https://a.example", "https://a.example:8443/x", false),
+            ("https://a.example:8443", "https://a.example:8443/x", true),
+            ("https://a.example", "https://a.example.evil/x", false),
+            ("https://a.example", "https://evil/?https://a.example", false),
+            ("https://a.example", "https://evil/https://a.example", false),
+            ("https://a.example/v1", "https://a.example/v1", true),
+            ("https://a.example/v1/", "https://a.example/v1/users?x", true),
+            ("https://a.example/v1", "https://a.example/v10", false),
+            ("https://a.example/v1", "https://a.example/v1/../admin", false),
+            ("https://a.example/v1", "https://a.example/v1/%2E%2e/admin", false),
+            ("https://*.a.example", "https://b.a.example/", true),
+            ("https://*.a.example", "https://c.b.a.example/", true),
+            ("https://*.a.example", "https://a.example/", false),
+            ("https://*.a.example", "https://evila.example/", false),
+            ("ws://a.example", "ws://a.example:80/ws", true),
+            ("https://xn--mller-kva.example", "https://xn--mller-kva.example/", true),
+            ("http://[::1]:80", "http://[::1]/", true),
+        ] {
+            assert_eq!(allows(target, uri), allowed, "{target} {uri}");
+        }
+    }
+
+    #[test]
+    fn tr_3_credentials_get_no_trace_headers_anywhere() {
+        let uri: Uri = "https://user:pass@a.example/".parse().unwrap();
+        assert!(!Targets::all().allow_uri(&uri));
+        assert!(!allows("https://a.example", "https://a.example@a.example/"));
+        assert!(!allows("https://a.example", "https://a.example@evil/"));
+    }
+
+    #[test]
+    fn an_address_without_host_is_a_target_only_if_all_are() {
+        let uri: Uri = "/path".parse().unwrap();
+        assert!(Targets::all().allow_uri(&uri));
+        assert!(!Targets::none().allow("https://a.example").unwrap().allow_uri(&uri));
+    }
+
+    #[test]
+    fn what_is_no_target_is_refused() {
+        for bad in [
+            "",
+            "a.example",
+            "/v1",
+            "https://",
+            "https://u@a.example",
+            "https://a?x",
+            "https://*",
+            "https://a.*.example",
+            "*",
+            "https://a b",
+        ] {
+            assert!(Targets::none().allow(bad).is_err(), "{bad}");
+        }
+    }
+}

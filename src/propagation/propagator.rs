@@ -305,7 +305,7 @@ impl Propagator {
             return None;
         }
         let mut baggage = Baggage::default();
-        config.describe(parent, &mut baggage);
+        sampling_context::describe(config, parent, &mut baggage);
         Some(baggage)
     }
 }

@@ -1,100 +1,29 @@
 //! The head of a trace says how it samples: Sentry's
 //! [dynamic sampling context](https://develop.sentry.dev/sdk/telemetry/traces/dynamic-sampling-context/).
 
+use super::SentryConfig;
 use crate::context::{Baggage, TraceId, TraceParent};
 
-/// What a service says of itself in the dynamic sampling context of the traces that begin with it,
-/// and which organization's traces it continues.
-///
-/// ```
-/// use throughline::propagation::SentryConfig;
-///
-/// let config = SentryConfig::new().release("shop@1.4").environment("production").sample_rate(0.5);
-/// ```
-#[derive(Clone, Debug, Default)]
-pub struct SentryConfig {
-    public_key: Option<String>,
-    release: Option<String>,
-    environment: Option<String>,
-    org_id: Option<String>,
-    sample_rate: Option<f64>,
-    strict: bool,
-}
-
-impl SentryConfig {
-    /// A service that says nothing of itself but the trace id and the decision.
-    #[must_use]
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// The public key of the DSN.
-    #[must_use]
-    pub fn public_key(self, key: impl Into<String>) -> Self {
-        Self { public_key: Some(key.into()), ..self }
-    }
-
-    /// The version of the service.
-    #[must_use]
-    pub fn release(self, release: impl Into<String>) -> Self {
-        Self { release: Some(release.into()), ..self }
-    }
-
-    /// Where the service runs.
-    #[must_use]
-    pub fn environment(self, environment: impl Into<String>) -> Self {
-        Self { environment: Some(environment.into()), ..self }
-    }
-
-    /// The organization whose traces are continued (rule SE-8).
-    #[must_use]
-    pub fn org_id(self, id: impl Into<String>) -> Self {
-        Self { org_id: Some(id.into()), ..self }
-    }
-
-    /// The share of traces that the head keeps, from 0 to 1.
-    #[must_use]
-    pub fn sample_rate(self, rate: f64) -> Self {
-        Self { sample_rate: Some(rate.clamp(0.0, 1.0)), ..self }
-    }
-
-    /// Whether a trace is continued only if both sides name the same organization, or neither names
-    /// one (rule SE-8).
-    #[must_use]
-    pub fn strict_continuation(self, strict: bool) -> Self {
-        Self { strict, ..self }
-    }
-
-    /// Whether a trace of that organization is continued (rule SE-8).
-    pub(super) fn continues(&self, org_id: Option<&str>) -> bool {
-        match (org_id, self.org_id.as_deref()) {
-            (Some(theirs), Some(ours)) => theirs == ours,
-            (None, None) => true,
-            _ => !self.strict,
-        }
-    }
-
-    /// Appends the context of a trace that begins here (rule SE-6). It is a function of the trace, so
-    /// that every send of the trace says the same without a place to freeze it in.
-    pub(super) fn describe(&self, parent: &TraceParent, baggage: &mut Baggage) {
-        let rand = sample_rand(parent, self.sample_rate);
-        let rate = self.sample_rate.map(|rate| rate.to_string());
-        let trace_id = parent.trace_id().to_string();
-        let members = [
-            ("sentry-trace_id", Some(trace_id.as_str())),
-            ("sentry-public_key", self.public_key.as_deref()),
-            ("sentry-sample_rate", rate.as_deref()),
-            (SAMPLE_RAND, rand.as_deref()),
-            ("sentry-sampled", parent.sampled().map(|yes| if yes { "true" } else { "false" })),
-            ("sentry-release", self.release.as_deref()),
-            ("sentry-environment", self.environment.as_deref()),
-            ("sentry-org_id", self.org_id.as_deref()),
-        ];
-        for (key, value) in members {
-            if let Some(value) = value {
-                // A member that does not fit any more is left out whole (rule BG-10).
-                let _ = baggage.push(key, value);
-            }
+/// Appends the context of a trace that begins here (rule SE-6). It is a function of the trace, so that
+/// every send of the trace says the same without a place to freeze it in.
+pub(super) fn describe(config: &SentryConfig, parent: &TraceParent, baggage: &mut Baggage) {
+    let rand = sample_rand(parent, config.sample_rate);
+    let rate = config.sample_rate.map(|rate| rate.to_string());
+    let trace_id = parent.trace_id().to_string();
+    let members = [
+        ("sentry-trace_id", Some(trace_id.as_str())),
+        ("sentry-public_key", config.public_key.as_deref()),
+        ("sentry-sample_rate", rate.as_deref()),
+        (SAMPLE_RAND, rand.as_deref()),
+        ("sentry-sampled", parent.sampled().map(|yes| if yes { "true" } else { "false" })),
+        ("sentry-release", config.release.as_deref()),
+        ("sentry-environment", config.environment.as_deref()),
+        ("sentry-org_id", config.org_id.as_deref()),
+    ];
+    for (key, value) in members {
+        if let Some(value) = value {
+            // A member that does not fit any more is left out whole (rule BG-10).
+            let _ = baggage.push(key, value);
         }
     }
 }
@@ -171,7 +100,7 @@ mod tests {
 
     fn described(config: &SentryConfig, parent: &TraceParent) -> Baggage {
         let mut baggage = Baggage::default();
-        config.describe(parent, &mut baggage);
+        describe(config, parent, &mut baggage);
         baggage
     }
 

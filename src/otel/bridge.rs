@@ -43,7 +43,9 @@ impl ContextExt for Context {
             // than an OpenTelemetry span context can hold, so it goes out as it came (rule TP-10).
             Some(parent) if same_span(parent, &active) => received.clone(),
             Some(parent) if parent.trace_id() == active.trace_id() => {
-                received.clone().child(active.parent_id(), active.decision())
+                let mut context = received.clone().child(active.parent_id(), active.decision());
+                keep_threshold(&mut context, span);
+                context
             }
             _ => begun_here(received.clone(), active, span),
         }
@@ -66,14 +68,14 @@ pub fn link_to(parent: &TraceParent) -> Link {
     Link::with_context(to_span_context(parent, &TraceState::default()))
 }
 
-/// The received trace context, if its parent's decision is still open and its span is the active one.
+/// The trace context that came in, if its parent's decision is still open and its span is the active
+/// one.
 #[cfg(feature = "sdk")]
-pub(super) fn is_deferred(cx: &Context) -> bool {
-    let Some(Received(trace)) = cx.get::<Received>() else { return false };
-    let Some(parent) = trace.parent() else { return false };
-    parent.decision() == Decision::Deferred
-        && from_span_context(cx.span().span_context())
-            .is_some_and(|active| same_span(parent, &active))
+pub(super) fn deferred(cx: &Context) -> Option<&TraceContext> {
+    let Received(trace) = cx.get::<Received>()?;
+    let parent = trace.parent()?;
+    let active = from_span_context(cx.span().span_context())?;
+    (parent.decision() == Decision::Deferred && same_span(parent, &active)).then_some(trace)
 }
 
 /// What came in, as a typed value inside the OpenTelemetry context. A slot of our own would go stale
@@ -90,6 +92,19 @@ fn begun_here(received: TraceContext, active: TraceParent, span: &SpanContext) -
     }
     context
 }
+
+/// A sampler that decides about a trace that came in says how in the member `ot` of the span's state.
+fn keep_threshold(context: &mut TraceContext, span: &SpanContext) {
+    if let Some(ot) = span.trace_state().get(OT)
+        && context.trace_state().get(OT) != Some(ot)
+    {
+        // A value that OpenTelemetry took breaks no rule of ours.
+        let _ = context.trace_state_mut().set(OT, ot);
+    }
+}
+
+/// OpenTelemetry's own member of `tracestate`.
+pub(super) const OT: &str = "ot";
 
 fn same_span(one: &TraceParent, other: &TraceParent) -> bool {
     one.trace_id() == other.trace_id() && one.parent_id() == other.parent_id()

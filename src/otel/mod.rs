@@ -21,11 +21,15 @@
 mod bridge;
 mod in_context;
 #[cfg(feature = "sdk")]
+mod ratio;
+#[cfg(feature = "sdk")]
 mod sampler;
 mod text_map;
 
 pub use bridge::{ContextExt, link_to};
 pub use in_context::{ContextFuture, InContext};
+#[cfg(feature = "sdk")]
+pub use ratio::RatioBased;
 #[cfg(feature = "sdk")]
 pub use sampler::ParentBased;
 pub use text_map::TextMap;

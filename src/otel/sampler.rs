@@ -2,7 +2,7 @@ use opentelemetry::trace::{Link, SpanKind, TraceContextExt, TraceId};
 use opentelemetry::{Context, KeyValue};
 use opentelemetry_sdk::trace::{SamplingDecision, SamplingResult, ShouldSample};
 
-use super::bridge::is_deferred;
+use super::bridge::deferred;
 
 /// Follows the parent's decision, and asks another sampler where there is none: for a new trace, and
 /// for a trace whose decision is still open.
@@ -42,7 +42,7 @@ impl<S: ShouldSample + Clone + 'static> ShouldSample for ParentBased<S> {
     ) -> SamplingResult {
         let decided = parent_context
             .filter(|cx| cx.span().span_context().is_valid())
-            .filter(|cx| !is_deferred(cx));
+            .filter(|cx| deferred(cx).is_none());
         let Some(cx) = decided else {
             return self.root.should_sample(
                 parent_context,

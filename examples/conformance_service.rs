@@ -1,13 +1,7 @@
-//! A service in the shape that the public W3C trace-context suite drives.
+//! A service in the shape that the public W3C trace-context suite drives: `POST` takes a JSON array of
+//! `{"url": …, "arguments": […]}` and posts each element's arguments to its URL through the layers.
 //!
 //! Runs until it is stopped.
-//!
-//! `POST` on any path takes a JSON array of `{"url": …, "arguments": […]}` and posts each element's
-//! arguments to its URL, one after the other, through the layers; `GET` answers 200.
-//!
-//! ```text
-//! cargo run --release --example conformance_service -- --listen 127.0.0.1:7777
-//! ```
 
 use std::time::Duration;
 

@@ -28,6 +28,7 @@ pub(crate) const WITHOUT_OPENTELEMETRY: &[&str] =
 pub(crate) const CRATES: &[(&str, &[&str])] = &[
     ("throughline", &[]),
     ("throughline-client", &["throughline", "throughline-record"]),
+    ("throughline-fuzz", &["throughline"]),
     ("throughline-record", &["throughline"]),
     (
         "throughline-server",

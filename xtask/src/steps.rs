@@ -60,6 +60,13 @@ pub(crate) const STEPS: &[Step] = &[
         run: run_examples,
     },
     Step {
+        name: "fuzz",
+        quick: false,
+        advice: "the input that broke the target lies in fuzz/artifacts; \
+                 `RUSTC_BOOTSTRAP=1 cargo fuzz run <target> <file>` runs it again",
+        run: fuzz,
+    },
+    Step {
         name: "pipeline",
         quick: true,
         advice: "`cargo run -p pipeline -- demo --full` shows the whole trace",
@@ -75,6 +82,9 @@ pub(crate) const STEPS: &[Step] = &[
 
 /// No example needs more than a moment; a machine under load gets this long.
 const EXAMPLE_LIMIT: Duration = Duration::from_secs(60);
+
+/// Seconds per fuzz target.
+const FUZZ_TIME: &str = "-max_total_time=8";
 
 /// What the steps of one run share.
 struct Session {
@@ -179,6 +189,29 @@ fn run_examples(session: &mut Session) -> Result<(), StepError> {
         } else {
             println!("{} is built but not run: its docs say `{}`", example.name, examples::ENDLESS);
         }
+    }
+    Ok(())
+}
+
+/// A short look at every target, on top of its corpus; long runs are a matter of releases.
+fn fuzz(session: &mut Session) -> Result<(), StepError> {
+    install::cargo_subcommand(&session.root, "fuzz")?;
+    let folder = session.root.join("fuzz/fuzz_targets");
+    let targets = examples::find(&folder).map_err(|e| unreadable(&folder, &e))?;
+    if targets.is_empty() {
+        return Err(StepError::Rule("there are no fuzz targets".to_owned()));
+    }
+    for target in targets {
+        // Neither the findings of this run nor those of an earlier one belong to the sources.
+        let seeds = format!("fuzz/corpus/{}", target.name);
+        let found = format!("fuzz/target/corpus/{}", target.name);
+        fs::create_dir_all(session.root.join(&found))
+            .map_err(|e| unreadable(&session.root.join(&found), &e))?;
+        let name = target.name.as_str();
+        let arguments =
+            ["fuzz", "run", name, &found, &seeds, "--", FUZZ_TIME, "-print_final_stats=1"];
+        // The pinned compiler has the sanitizers, but lets only a nightly ask for them.
+        Cargo::new(&session.root, &arguments).env("RUSTC_BOOTSTRAP", "1").run()?;
     }
     Ok(())
 }

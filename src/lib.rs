@@ -47,6 +47,9 @@
 //! | `websocket` | yes | the module `websocket`, for tokio-tungstenite |
 //! | `axum` | | axum's WebSocket messages in `websocket` |
 //! | `sdk` | | samplers for the OpenTelemetry SDK in [`otel`] |
+//! | `serde` | with `websocket` | propagators from configuration files |
+//! | `tonic` | | gRPC metadata as a carrier |
+//! | `nats` | | NATS message headers as a carrier |
 //!
 //! A feature never changes what is there without it.
 //!

@@ -25,6 +25,8 @@ mod b3;
 mod baggage;
 mod baggage_keys;
 mod carrier;
+#[cfg(feature = "serde")]
+mod config;
 mod datadog;
 mod environment;
 mod error;
@@ -32,7 +34,11 @@ mod extraction;
 mod field;
 mod format;
 mod html;
+#[cfg(feature = "tonic")]
+mod metadata;
 mod names;
+#[cfg(feature = "nats")]
+mod nats;
 mod propagator;
 mod received;
 mod sampling_context;

@@ -19,7 +19,7 @@ struct Section {
     check: fn(&Value) -> Result<(), String>,
 }
 
-const SECTIONS: [Section; 8] = [
+const SECTIONS: [Section; 9] = [
     Section { name: "traceparent", at_least: 38, check: traceparent },
     Section { name: "tracestate", at_least: 23, check: tracestate },
     Section { name: "tracestate_mutation", at_least: 3, check: tracestate_mutation },
@@ -28,6 +28,7 @@ const SECTIONS: [Section; 8] = [
     Section { name: "sentry_trace", at_least: 10, check: sentry_trace },
     Section { name: "sentry_org", at_least: 7, check: sentry_org },
     Section { name: "sentry_sample_rand", at_least: 5, check: sentry_sample_rand },
+    Section { name: "propagate", at_least: 52, check: propagate },
 ];
 
 /// Cases that the library does not satisfy yet, as section, rule and the beginning of the label. They
@@ -56,6 +57,11 @@ fn sentry_vectors_hold() {
     run("sentry_trace");
     run("sentry_org");
     run("sentry_sample_rand");
+}
+
+#[test]
+fn propagation_vectors_hold() {
+    run("propagate");
 }
 
 #[test]
@@ -511,6 +517,54 @@ fn sentry_sample_rand(case: &Value) -> Result<(), String> {
         }
         ExpectedRand::Words(words) => Err(format!("expectation {words:?} is unknown")),
     }
+}
+
+/// A service without spans: what comes in, and what goes out.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PropagateCase {
+    #[serde(rename = "name")]
+    _name: String,
+    #[serde(rename = "rule")]
+    _rule: String,
+    r#in: Vec<(String, String)>,
+    #[serde(default)]
+    options: Propagator,
+    /// What the outgoing request holds before.
+    #[serde(default)]
+    carrier: Vec<(String, String)>,
+    out: Vec<(String, String)>,
+    /// Rules of the refusals, in any order.
+    #[serde(default)]
+    refused: Vec<String>,
+    /// Trace id of the link.
+    link: Option<String>,
+}
+
+fn propagate(case: &Value) -> Result<(), String> {
+    let case: PropagateCase = shape(case)?;
+    let found = case.options.extract(&case.r#in);
+    let mut refused: Vec<_> = found.refused.iter().map(|error| error.rule().id()).collect();
+    let mut expected = case.refused.clone();
+    refused.sort_unstable();
+    expected.sort_unstable();
+    same("refusals", &refused, &expected.iter().map(String::as_str).collect())?;
+    same("link", &found.link.map(|link| link.trace_id().to_string()), &case.link)?;
+
+    // Through a list of pairs and through a header map: the same.
+    let mut pairs = case.carrier.clone();
+    case.options.inject(&found.context, &mut pairs);
+    pairs.sort_unstable();
+    let mut out = case.out.clone();
+    out.sort_unstable();
+    same("out", &pairs, &out)?;
+    let map = |pairs: &[(String, String)]| -> HeaderMap {
+        let name = |name: &str| name.parse::<::http::HeaderName>().unwrap();
+        pairs.iter().map(|(n, value)| (name(n), HeaderValue::from_str(value).unwrap())).collect()
+    };
+    let mut headers = map(&case.carrier);
+    case.options.inject(&case.options.extract(&map(&case.r#in)).context, &mut headers);
+    same("out of a header map", &headers, &map(&case.out))
 }
 
 /// Six digits behind the point, within the range.

@@ -25,6 +25,7 @@ mod b3;
 mod baggage;
 mod baggage_keys;
 mod carrier;
+mod cloud_events;
 #[cfg(feature = "serde")]
 mod config;
 mod datadog;
@@ -52,6 +53,7 @@ mod xray;
 
 pub use baggage_keys::BaggageKeys;
 pub use carrier::{Extractor, FieldValue, Injector};
+pub use cloud_events::CloudEventHeaders;
 pub use environment::Environment;
 pub use error::{ParseError, Rule};
 pub use extraction::Extraction;

@@ -1,5 +1,5 @@
-//! Carries the trace of a request through HTTP, WebSocket messages and tasks, in the headers that
-//! real fleets speak: `traceparent`, `tracestate`, `sentry-trace` and `baggage`.
+//! Carries the trace of a request through HTTP and WebSocket messages, in the headers that real fleets
+//! speak: `traceparent`, `tracestate`, `sentry-trace` and `baggage`.
 //!
 //! For people who run several services (axum, hyper, WebSockets, queues) and cannot see one request
 //! as one trace, because the trace breaks at a message, an upgrade, or between a Sentry service and an
@@ -26,7 +26,7 @@
 //! | command | what it does |
 //! |---|---|
 //! | `cargo run -p pipeline` | a build traced from a runner's process over WebSocket, broker, API and persistence to the database, as four services; prints the one trace |
-//! | `cargo xtask test` | installs what it needs, then format, lints, tests, documentation, examples |
+//! | `cargo xtask test` | installs what it needs, then checks format, lints, tests, documentation, features, examples, fuzz targets, the pipeline and dependencies |
 //!
 //! # Map
 //!

@@ -18,7 +18,7 @@ Usage: cargo xtask <command>
 Commands:
   test [--quick]   Run every check of this repository, in order, up to the first that fails.
                    The last line is the number of tests: `N passed, M failed`.
-                   --quick leaves out docs, features, examples and deny
+                   --quick leaves out docs, features, examples, fuzz and deny
   help             Print this text
 
 Options:

@@ -14,7 +14,7 @@ use crate::secret::Secret;
 ///
 /// Without a command, `demo` runs. Spans and metrics of each service go to
 /// OTEL_EXPORTER_OTLP_ENDPOINT (OTLP over HTTP); OTEL_SERVICE_NAME, OTEL_PROPAGATORS
-/// (tracecontext, baggage, sentry, none) and OTEL_TRACES_SAMPLER work as everywhere.
+/// (tracecontext, baggage, sentry, b3, b3multi, datadog, xray, none) and OTEL_TRACES_SAMPLER work as everywhere.
 #[derive(Debug, Parser)]
 #[command(name = "pipeline", version)]
 pub(crate) struct Cli {

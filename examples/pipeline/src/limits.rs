@@ -12,6 +12,10 @@ pub(crate) const MAX_EVENT_BYTES: usize = 1024 * 1024;
 /// Ids are repeated in every row and span attribute; a UUID with a prefix takes about 50.
 pub(crate) const MAX_ID_CHARS: usize = 128;
 
+/// Numbers that a sender may give its events lie below this one. Events without a number get theirs
+/// from here on, so that neither takes the other's place; 2^48 events of one command are never sent.
+pub(crate) const FIRST_OWN_SEQ: u64 = 1 << 48;
+
 /// Longest inner type that becomes part of a span name, in bytes.
 ///
 /// A sender chooses the inner type, and backends index span names.
@@ -118,7 +122,7 @@ pub(crate) const HEARTBEAT: Duration = Duration::from_secs(10);
 /// Time for the handshake with a broker.
 pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Time that a runner waits for acknowledgements after its build has ended.
+/// Time that a runner waits for another acknowledgement after its build has ended.
 ///
 /// Long enough for a broker, an API or a database to be restarted.
 pub(crate) const RUNNER_DRAIN: Duration = Duration::from_secs(60);

@@ -76,6 +76,7 @@ async fn take_event(State(api): State<Arc<Api>>, request: Request) -> Response {
     match api.take(request).await {
         Ok(()) => Json(json!({ "ok": true })).into_response(),
         Err(refusal) => {
+            eprintln!("pipeline api: an event was refused ({}): {}", refusal.name, refusal.reason);
             api.refused.add(1, &[KeyValue::new("reason", refusal.name.clone())]);
             refusal.into_response()
         }
@@ -86,7 +87,6 @@ impl Api {
     async fn take(&self, request: Request) -> Result<(), Refusal> {
         // Before the body is read: a stranger must not make the service hold a megabyte.
         if !self.secret.authorizes(request.headers()) {
-            eprintln!("pipeline api: a request was refused: its secret is missing or wrong");
             return Err(Refusal::unauthorized());
         }
         let body = Bytes::from_request(request, &()).await?;

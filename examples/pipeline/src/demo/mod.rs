@@ -40,7 +40,15 @@ pub(crate) async fn run(options: DemoOptions) -> anyhow::Result<ExitCode> {
         tokio::pin!(running);
         let killing = kill(options.kill, options.bus, &receiver, &mut fleet);
         tokio::select! {
-            ended = &mut running => ended?,
+            ended = &mut running => {
+                if let Some(victim) = options.kill {
+                    anyhow::bail!(
+                        "the build ended before {} was killed: give a command that runs longer",
+                        victim.service()
+                    );
+                }
+                ended?
+            }
             killed = killing => {
                 killed?;
                 running.await?
@@ -77,7 +85,8 @@ fn verdict(ended: &RunnerEnd, report: &Report<'_>) -> ExitCode {
     if report.problems().is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// Kills a service once some events have gone all the way, starts it again, and then waits for ever.
+/// Kills a service once some events have gone all the way, and starts it again. Without a service to
+/// kill, it waits for ever.
 async fn kill(
     victim: Option<Victim>,
     bus: DemoBus,
@@ -95,8 +104,7 @@ async fn kill(
     if receiver.wait_for(stored, services::PATIENCE).await.is_err() {
         anyhow::bail!("nothing was stored, so nothing was killed");
     }
-    fleet.kill(victim).await?;
-    std::future::pending().await
+    fleet.kill(victim).await
 }
 
 /// Without the copies that a repeated export leaves behind.

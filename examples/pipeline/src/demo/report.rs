@@ -45,7 +45,11 @@ impl<'a> Report<'a> {
             problems: Vec::new(),
             lost_parents: None,
         };
-        report.check(summary, loss);
+        let foreign = spans.iter().filter(|span| {
+            span.trace_id != summary.trace_id
+                && span.attribute("event.commandId") == Some(summary.command_id.as_str())
+        });
+        report.check(summary, loss, foreign.count());
         report
     }
 
@@ -54,7 +58,7 @@ impl<'a> Report<'a> {
         &self.problems
     }
 
-    fn check(&mut self, summary: &Summary, loss: &Loss) {
+    fn check(&mut self, summary: &Summary, loss: &Loss, foreign: usize) {
         let Ledger { stored, last } = self.ledger;
         if stored != summary.events || last != summary.events {
             let events = summary.events;
@@ -70,20 +74,42 @@ impl<'a> Report<'a> {
             self.problems.push("no span of the runner's trace has arrived".to_owned());
             return;
         };
+        let services = trace.services();
+        let missing = SERVICES.iter().filter(|service| !services.contains(service));
+        let missing = missing.copied().collect::<Vec<_>>().join(", ");
+        if !missing.is_empty() {
+            self.problems.push(format!("the trace does not reach {missing}"));
+        }
+        if foreign > 0 {
+            self.problems.push(format!("{foreign} spans of this build are in another trace"));
+        }
         let orphans = trace.orphans();
         if let Some(killed) = loss.killed {
             let taken = |orphan: &&&SpanRecord| could_be_child_of(orphan, killed.service());
             let explained = orphans.iter().filter(taken).count();
-            self.lost_parents = Some(format!(
-                "{explained} parents are missing: {} was killed before it had exported them",
-                killed.service()
-            ));
+            let killed = killed.service();
+            self.lost_parents = Some(match explained {
+                0 => {
+                    format!("no parent is missing: {killed} had exported all before it was killed")
+                }
+                1 => format!("1 parent is missing: {killed} was killed before it had exported it"),
+                _ => format!(
+                    "{explained} parents are missing: {killed} was killed before it had exported them"
+                ),
+            });
             if explained < orphans.len() || trace.roots().len() != 1 {
                 self.problems.push("parents are missing that no killed service had".to_owned());
             }
-        } else if !trace.is_one_tree() {
+            return;
+        }
+        if !trace.is_one_tree() {
             let (roots, orphans) = (trace.roots().len(), orphans.len());
             self.problems.push(format!("the trace has {roots} roots and {orphans} orphans"));
+        }
+        let commits = self.commits.len();
+        if u64::try_from(commits) != Ok(summary.events) {
+            let events = summary.events;
+            self.problems.push(format!("{commits} of {events} events are committed in the trace"));
         }
     }
 
@@ -248,6 +274,9 @@ fn millis(duration: Duration) -> String {
     format!("{:.2} ms", duration.as_secs_f64() * 1e3)
 }
 
+/// Where the trace of a build has to go.
+const SERVICES: [&str; 4] = ["runner", "broker", "api", "persistence"];
+
 /// Columns of a span's name, indented, after which the others are not aligned any more.
 const MAX_NAME: usize = 76;
 
@@ -269,7 +298,8 @@ mod tests {
             span("1", "", "runner", "handleCommand.start-build", 0, 100),
             span("2", "1", "runner", "runner.sendEvent.build-stream", 10, 30),
             span("3", "2", "broker", "broker.forwardEvent.build-stream", 12, 28),
-            span("4", "3", "persistence", "COMMIT", 20, 25),
+            span("4", "3", "api", "api.runner.events.build-stream", 14, 27),
+            span("5", "4", "persistence", "COMMIT", 20, 25),
         ]
     }
 
@@ -296,12 +326,12 @@ mod tests {
         let summary = summary(1);
         let report = Report::new(&spans, &summary, ledger, &Loss { killed: None, dropped: 0 });
         let text = report.text(false, "sqlite:x");
-        assert!(text.ends_with("trace t: 4 spans, 3 services, 0 orphans"), "{text}");
+        assert!(text.ends_with("trace t: 5 spans, 4 services, 0 orphans"), "{text}");
         assert!(
             text.contains("send to commit: p50 15.00 ms, maximum 15.00 ms, of 1 events"),
             "{text}"
         );
-        assert!(text.contains("broker        55.0 %    11.00 ms"), "{text}");
+        assert!(text.contains("broker        15.0 %     3.00 ms"), "{text}");
     }
 
     #[test]
@@ -311,14 +341,32 @@ mod tests {
         assert!(problems(&[], 1, None)[0].contains("no span"));
         let without_broker: Vec<_> =
             spans.iter().filter(|span| span.service != "broker").cloned().collect();
-        assert!(problems(&without_broker, 1, None)[0].contains("1 orphans"));
+        let problems_then = problems(&without_broker, 1, None);
+        assert!(problems_then.iter().any(|p| p.contains("1 orphans")), "{problems_then:?}");
+        assert!(problems_then.iter().any(|p| p.contains("does not reach broker")));
+    }
+
+    #[test]
+    fn a_hop_that_begins_a_trace_of_its_own_is_a_problem() {
+        let mut spans = trace();
+        let mut foreign = span("9", "", "api", "api.runner.events.error", 15, 16);
+        foreign.trace_id = "another".into();
+        foreign.attributes.insert("event.commandId".into(), "c".into());
+        spans.push(foreign);
+        assert!(
+            problems(&spans, 1, None)[0].contains("1 spans of this build are in another trace")
+        );
+        assert!(!problems(&spans, 1, Some(Victim::Api)).is_empty());
+        // A runner that nobody goes on from.
+        let alone: Vec<_> = trace().into_iter().filter(|span| span.service == "runner").collect();
+        assert!(problems(&alone, 1, None)[0].contains("does not reach broker, api, persistence"));
     }
 
     #[test]
     fn only_a_killed_service_explains_missing_parents() {
         let mut spans = trace();
-        spans.remove(2);
-        spans[2].service = "api".into();
+        // The parent of the API's span is lost; the broker came back and was seen again.
+        spans[3].parent_span_id = Some("lost".into());
         assert!(problems(&spans, 1, Some(Victim::Broker)).is_empty());
         assert!(!problems(&spans, 1, Some(Victim::Persistence)).is_empty());
     }

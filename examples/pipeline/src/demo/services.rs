@@ -118,6 +118,11 @@ impl Setup {
     fn command(&self, service: &str) -> anyhow::Result<Command> {
         let program = std::env::current_exe().context("this program cannot be found")?;
         let mut command = Command::new(program);
+        // The demo is a whole of its own, wherever it is started: in a traced job, behind a proxy, or
+        // as the command of another demo.
+        for variable in FOREIGN {
+            command.env_remove(variable);
+        }
         command
             .arg(service)
             .env("OTEL_EXPORTER_OTLP_ENDPOINT", &self.otlp)
@@ -127,8 +132,6 @@ impl Setup {
             .env("OTEL_SERVICE_NAME", service)
             .env("SHARED_SECRET", &self.secret)
             .env("DATABASE_URL", &self.database)
-            .env_remove("LISTEN")
-            .env_remove("BUS")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .kill_on_drop(true);
@@ -235,6 +238,29 @@ fn lines(child: &mut Child) -> anyhow::Result<Lines<BufReader<ChildStdout>>> {
     let stdout = child.stdout.take().context("a service has no standard output")?;
     Ok(BufReader::new(stdout).lines())
 }
+
+/// Variables that would lead a service's requests, spans or trace elsewhere.
+const FOREIGN: [&str; 19] = [
+    "LISTEN",
+    "BUS",
+    "TRACEPARENT",
+    "TRACESTATE",
+    "BAGGAGE",
+    "SENTRY_TRACE",
+    "SENTRY_BAGGAGE",
+    "OTEL_SDK_DISABLED",
+    "OTEL_EXPORTER_OTLP_HEADERS",
+    "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+    "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT",
+    "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL",
+    "OTEL_EXPORTER_OTLP_METRICS_PROTOCOL",
+    "OTEL_TRACES_SAMPLER",
+    "OTEL_TRACES_SAMPLER_ARG",
+    "http_proxy",
+    "HTTP_PROXY",
+    "all_proxy",
+    "ALL_PROXY",
+];
 
 /// Time for a service to become ready, and for the first events to arrive.
 pub(super) const PATIENCE: Duration = Duration::from_secs(30);

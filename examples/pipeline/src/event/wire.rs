@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::{EventData, EventRefused, EventType, StreamData};
-use crate::limits::MAX_ID_CHARS;
+use crate::limits::{FIRST_OWN_SEQ, MAX_ID_CHARS};
 
 /// The fields in two steps, so that a refusal can name the one that is wrong.
 #[derive(Deserialize)]
@@ -99,6 +99,7 @@ pub(super) fn seq_of(kind: EventType, raw: Option<&RawValue>) -> Result<u64, Eve
         // Runners of other makes do not number their events; the database does it for them.
         None => Ok(0),
         Some(raw) => match number(raw, "seq")? {
+            FIRST_OWN_SEQ.. => Err(EventRefused::BadData("seq")),
             0 if kind.is_traced() => Err(EventRefused::BadData("seq")),
             seq => Ok(seq),
         },

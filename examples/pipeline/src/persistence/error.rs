@@ -47,13 +47,28 @@ impl PersistError {
     /// The name that answers, counters and `error.type` use.
     pub(crate) fn name(&self) -> &'static str {
         match self {
-            Self::Database { .. } => "unavailable",
+            Self::Database { .. } if self.is_retryable() => "unavailable",
+            Self::Database { .. } => "not_storable",
             Self::SessionConflict => "session_conflict",
         }
     }
 
     /// Whether sending the same event again can succeed.
     pub(crate) fn is_retryable(&self) -> bool {
-        matches!(self, Self::Database { .. })
+        match self {
+            Self::Database { source: sqlx::Error::Database(error), .. } => {
+                // The low byte of SQLite's code: too big, constraint, mismatch, out of range.
+                let code = error.code().and_then(|code| code.parse::<u32>().ok());
+                !matches!(code.map(|code| code & 0xff), Some(18 | 19 | 20 | 25))
+            }
+            Self::Database { source, .. } => matches!(
+                source,
+                sqlx::Error::Io(_)
+                    | sqlx::Error::PoolTimedOut
+                    | sqlx::Error::PoolClosed
+                    | sqlx::Error::WorkerCrashed
+            ),
+            Self::SessionConflict => false,
+        }
     }
 }

@@ -91,6 +91,10 @@ impl Instruments {
                 outcome.as_str()
             }
             Err(error) => {
+                // Without a place to export to, the span is nowhere to be seen.
+                let cause = std::error::Error::source(error).map(|cause| format!(": {cause}"));
+                let cause = cause.unwrap_or_default();
+                eprintln!("pipeline persistence: an event was not stored: {error}{cause}");
                 span.set_attribute(KeyValue::new("error.type", error.name()));
                 span.set_status(Status::error(error.to_string()));
                 error.name()

@@ -40,7 +40,7 @@ pub(super) const COMMIT: Statement = Statement::bare("COMMIT", "COMMIT");
 pub(super) const SELECT_NEXT_SEQ: Statement = Statement::on(
     "SELECT",
     "generation_events",
-    "SELECT COALESCE(MAX(seq), 0) + 1 FROM generation_events WHERE command_id = ?1",
+    "SELECT COALESCE(MAX(seq) + 1, ?2) FROM generation_events WHERE command_id = ?1 AND seq >= ?2",
 );
 
 /// No row is affected if the event has been taken before.

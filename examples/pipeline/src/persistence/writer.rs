@@ -11,8 +11,8 @@ use super::state::{RawState, Session, State, to_json};
 use super::{Instruments, PersistError, sql};
 use crate::event::{EventData, RunnerEvent, StreamData, Todo};
 use crate::limits::{
-    MAX_OUTPUT_CHARS, MAX_STATE_INPUT_CHARS, MAX_STATE_OUTPUT_CHARS, MAX_STATE_TODO_CHARS,
-    MAX_STATE_TODOS, MAX_STATE_TOOL_CALLS,
+    FIRST_OWN_SEQ, MAX_OUTPUT_CHARS, MAX_STATE_INPUT_CHARS, MAX_STATE_OUTPUT_CHARS,
+    MAX_STATE_TODO_CHARS, MAX_STATE_TODOS, MAX_STATE_TOOL_CALLS,
 };
 
 /// An open transaction and the span that its statements belong to.
@@ -28,6 +28,7 @@ impl Writer<'_> {
     pub(super) async fn next_seq(&mut self, event: &RunnerEvent) -> Result<u64, PersistError> {
         let select = sqlx::query_scalar(sql::SELECT_NEXT_SEQ.text)
             .bind(&event.ids.command_id)
+            .bind(FIRST_OWN_SEQ.cast_signed())
             .fetch_one(&mut *self.connection);
         let next: i64 = self.instruments.execute(self.cx, &sql::SELECT_NEXT_SEQ, select).await?;
         Ok(next.unsigned_abs())

@@ -188,11 +188,24 @@ impl Runner<'_> {
         ExitCode::from(ending.process_code())
     }
 
-    /// Waits until the outbox is empty, for a bounded time.
+    /// Returns when nothing was acknowledged for a while.
+    async fn stands_still(&self) {
+        let mut left = self.outbox.len();
+        loop {
+            tokio::time::sleep(RUNNER_DRAIN).await;
+            let now = self.outbox.len();
+            if now >= left {
+                return;
+            }
+            left = now;
+        }
+    }
+
+    /// Waits until the outbox is empty, as long as it gets emptier.
     async fn deliver(&self) -> bool {
         let patience = async {
             tokio::select! {
-                () = tokio::time::sleep(RUNNER_DRAIN) => RUNNER_DRAIN,
+                () = self.stands_still() => RUNNER_DRAIN,
                 () = async {
                     self.stop.cancelled().await;
                     tokio::time::sleep(RUNNER_STOP).await;

@@ -172,3 +172,26 @@ impl LastLine {
         last
     }
 }
+
+#[test]
+fn a_trace_that_breaks_at_every_hop_is_a_failure() {
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_pipeline"))
+        .args(["demo", "--", "true"])
+        .env("OTEL_PROPAGATORS", "none")
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("the trace does not reach broker, api, persistence"), "{said}");
+    assert!(said.contains("are in another trace"), "{said}");
+}
+
+#[test]
+fn a_build_that_ends_before_the_kill_is_a_failure() {
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_pipeline"))
+        .args(["demo", "--kill", "broker", "--", "true"])
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+}

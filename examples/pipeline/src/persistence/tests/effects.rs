@@ -268,6 +268,9 @@ async fn an_event_without_a_number_gets_the_next_one() {
     assert_eq!(bed.persist(&unnumbered).await, Outcome::Stored);
     assert_eq!(
         bed.rows("SELECT CAST(seq AS TEXT) FROM generation_events ORDER BY seq").await,
-        ["7", "8", "9"]
+        ["7", "281474976710656", "281474976710657"]
     );
+    // The sender's own numbers stay free.
+    bed.stream(8, &input("t")).await;
+    assert_eq!(bed.value("SELECT type FROM generation_events WHERE seq = 8").await, "build-stream");
 }

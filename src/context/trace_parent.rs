@@ -101,10 +101,4 @@ impl TraceParent {
     pub const fn with_random(self, random: bool) -> Self {
         Self { random, ..self }
     }
-
-    /// The same span with another decision. Only for combining two headers that describe the same
-    /// span (rule BO-1).
-    pub(crate) const fn with_decision(self, decision: Decision) -> Self {
-        Self { decision, ..self }
-    }
 }

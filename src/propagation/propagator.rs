@@ -192,7 +192,10 @@ impl Propagator {
             |one: Option<TraceParent>| one.filter(|one| same_trace(Some(*one), Some(winner)));
         let decision = decision_of(same(w3c), same(sentry)).unwrap_or(winner.decision());
         let random = same(w3c).is_some_and(|w3c| w3c.random());
-        Some(winner.with_decision(decision).with_random(random))
+        // A format with ids of 64 bits may win, but must not cut the id that another one brings whole.
+        let ids = all.iter().filter_map(|(_, parent)| same(Some(parent))).map(|p| p.trace_id());
+        let whole = ids.max_by_key(|id| id.to_u128() >> 64).unwrap_or(winner.trace_id());
+        Some(TraceParent::new(whole, winner.parent_id(), decision).with_random(random))
     }
 
     fn continues(&self, baggage: &Baggage) -> bool {
@@ -505,6 +508,22 @@ mod tests {
         let another_span = W3C.replace("-01", "-00");
         let found = extract(&[("traceparent", &another_span), ("sentry-trace", SENTRY)]);
         assert_eq!(found.context.sampled(), Some(false), "a span of its own has decided");
+    }
+
+    #[test]
+    fn a_format_with_short_ids_that_wins_cuts_no_trace_id() {
+        let propagator = Propagator::default()
+            .accept([Format::TraceContext, Format::Sentry, Format::B3])
+            .primary(Format::B3);
+        let b3 = format!("{}-00f067aa0ba902b7-1", &TRACE[16..]);
+        let dsc = format!("sentry-trace_id={TRACE},sentry-sample_rand=0.5");
+        for other in [("traceparent", W3C), ("sentry-trace", SENTRY)] {
+            let found = propagator.extract(&pairs(&[other, ("b3", &b3), ("baggage", &dsc)]));
+            let parent = found.context.parent().unwrap();
+            assert_eq!(parent.trace_id().to_string(), TRACE);
+            assert_eq!(parent.parent_id().to_string(), "00f067aa0ba902b7");
+            assert!(found.link.is_none());
+        }
     }
 
     #[test]

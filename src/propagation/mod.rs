@@ -36,6 +36,7 @@ mod propagator;
 mod received;
 mod sampling_context;
 mod sentry_trace;
+mod trace_texts;
 mod traceparent;
 mod tracestate;
 mod xray;

@@ -98,6 +98,11 @@ impl Baggage {
         SentryView { baggage: self }
     }
 
+    /// How many members are Sentry's.
+    pub(crate) fn sentry_len(&self) -> usize {
+        self.sentry_members
+    }
+
     /// The list as a header value that shares its bytes.
     pub(crate) fn header_value(&self) -> &HeaderValue {
         &self.list
@@ -305,11 +310,29 @@ impl std::error::Error for BaggageError {}
 
 /// An RFC 7230 token (rule BG-1).
 pub(crate) fn is_token(key: &[u8]) -> bool {
-    !key.is_empty() && key.iter().all(|byte| CLASS[usize::from(*byte)] & TOKEN != 0)
+    !key.is_empty() && leading_token(key) == key.len()
+}
+
+/// How long the token at the front is (rule BG-1).
+#[inline]
+pub(crate) fn leading_token(bytes: &[u8]) -> usize {
+    list::leading(bytes, &CLASS, TOKEN)
+}
+
+/// How many bytes at the front a value may hold (rule BG-5).
+#[inline]
+pub(crate) fn leading_octets(bytes: &[u8]) -> usize {
+    list::leading(bytes, &CLASS, OCTET)
+}
+
+/// How many bytes at the front properties may hold. They are opaque (rule BG-7), but a byte that no
+/// header can hold would poison the whole list.
+pub(crate) fn leading_properties(bytes: &[u8]) -> usize {
+    list::leading(bytes, &CLASS, PROPERTY)
 }
 
 /// A byte that a value may hold unencoded (rule BG-5).
-pub(crate) fn is_baggage_octet(byte: u8) -> bool {
+fn is_baggage_octet(byte: u8) -> bool {
     CLASS[usize::from(byte)] & OCTET != 0
 }
 
@@ -318,11 +341,17 @@ pub(crate) const SENTRY_PREFIX: &str = "sentry-";
 
 const TOKEN: u8 = 1;
 const OCTET: u8 = 2;
+const PROPERTY: u8 = 4;
 
 static CLASS: [u8; 256] = {
     let mut table = [0; 256];
+    table[b' ' as usize] = PROPERTY;
+    table[b'\t' as usize] = PROPERTY;
     let mut byte: u8 = 0x21;
     while byte < 0x7f {
+        if byte != b',' {
+            table[byte as usize] |= PROPERTY;
+        }
         if !matches!(byte, b'"' | b',' | b';' | b'\\') {
             table[byte as usize] |= OCTET;
         }

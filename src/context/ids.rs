@@ -98,42 +98,89 @@ impl fmt::Debug for SpanId {
 /// Decodes exactly `2 * N` lower-case hex digits. `None` for another length or any other byte.
 ///
 /// The standard parsers are no use here: they take a sign and short input (rule TP-1).
+#[inline]
 pub(crate) fn decode_hex<const N: usize>(digits: &[u8]) -> Option<[u8; N]> {
     if digits.len() != 2 * N {
         return None;
     }
     let mut bytes = [0; N];
-    let mut seen = 0;
-    for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
-        let (high, low) = (DIGITS[usize::from(pair[0])], DIGITS[usize::from(pair[1])]);
-        // One test at the end instead of one per digit: no value of a digit has these bits.
-        seen |= high | low;
-        *byte = (high << 4) | (low & 0x0f);
+    // One test at the end instead of one per digit.
+    let mut bad = 0;
+    let mut eights = digits.chunks_exact(8);
+    for (number, eight) in bytes.chunks_exact_mut(4).zip(&mut eights) {
+        let digits = eight.try_into().map_or(0, u64::from_be_bytes);
+        bad |= not_digits(digits);
+        number.copy_from_slice(&decode_eight(digits).to_be_bytes());
     }
-    (seen & NOT_A_DIGIT == 0).then_some(bytes)
+    let pairs = eights.remainder().chunks_exact(2);
+    for (byte, pair) in bytes[N / 4 * 4..].iter_mut().zip(pairs) {
+        let digits = u64::from(pair[0]) << 8 | u64::from(pair[1]);
+        bad |= not_digits(digits | ZEROS << 16);
+        [.., *byte] = decode_eight(digits).to_be_bytes();
+    }
+    (bad == 0).then_some(bytes)
 }
 
 /// Writes each byte as two lower-case hex digits. `out` holds twice as many bytes as `bytes`.
+#[inline]
 pub(crate) fn encode_hex(bytes: &[u8], out: &mut [u8]) {
-    const LOWER: &[u8; 16] = b"0123456789abcdef";
-    for (byte, pair) in bytes.iter().zip(out.chunks_exact_mut(2)) {
-        pair[0] = LOWER[usize::from(byte >> 4)];
-        pair[1] = LOWER[usize::from(byte & 0x0f)];
+    let mut fours = bytes.chunks_exact(4);
+    let mut eights = out.chunks_exact_mut(8);
+    for (four, eight) in (&mut fours).zip(&mut eights) {
+        let number = four.try_into().map_or(0, u32::from_be_bytes);
+        eight.copy_from_slice(&encode_four(number).to_be_bytes());
+    }
+    for (byte, pair) in fours.remainder().iter().zip(eights.into_remainder().chunks_exact_mut(2)) {
+        let [.., high, low] = encode_four(u32::from(*byte)).to_be_bytes();
+        pair.copy_from_slice(&[high, low]);
     }
 }
 
-const NOT_A_DIGIT: u8 = 0xf0;
+/// The number that eight digits say, the first one in the highest byte. Nonsense for other bytes.
+///
+/// With [`not_digits`], eight at once take 29 instructions, and one at a time from a table 49.
+#[inline]
+const fn decode_eight(digits: u64) -> u32 {
+    // `a` is 0x61: its low half is 9 less than its value, and it has a bit that no `0` to `9` has.
+    let halves = (digits & (0x0f * EACH)) + 9 * (digits >> 6 & EACH);
+    let bytes = (halves | halves >> 4) & 0x00ff_00ff_00ff_00ff;
+    let pairs = (bytes | bytes >> 8) & 0x0000_ffff_0000_ffff;
+    let [_, _, a, b, _, _, c, d] = pairs.to_be_bytes();
+    u32::from_be_bytes([a, b, c, d])
+}
 
-static DIGITS: [u8; 256] = {
-    let mut table = [NOT_A_DIGIT; 256];
-    let mut digit = 0;
-    while digit < 16 {
-        let byte = if digit < 10 { b'0' + digit } else { b'a' + digit - 10 };
-        table[byte as usize] = digit;
-        digit += 1;
-    }
-    table
-};
+/// Not zero if one of eight bytes is no lower-case hex digit.
+#[inline]
+const fn not_digits(bytes: u64) -> u64 {
+    let digit = from(bytes, b'0') & !from(bytes, b'9' + 1);
+    let letter = from(bytes, b'a') & !from(bytes, b'f' + 1);
+    (bytes | !(digit | letter)) & (0x80 * EACH)
+}
+
+/// Sets bit 7 of each byte that is at or above the limit. Where a byte has that bit already, it is no
+/// digit, and what it carries into its neighbor does not matter any more.
+#[inline]
+const fn from(bytes: u64, limit: u8) -> u64 {
+    bytes.wrapping_add((0x80 - limit as u64) * EACH)
+}
+
+/// The digits of four bytes, those of the highest byte first.
+#[inline]
+const fn encode_four(number: u32) -> u64 {
+    let number = number as u64;
+    let pairs = (number | number << 16) & 0x0000_ffff_0000_ffff;
+    let bytes = (pairs | pairs << 8) & 0x00ff_00ff_00ff_00ff;
+    let halves = (bytes | bytes << 4) & (0x0f * EACH);
+    // From ten on, adding six carries into the upper half.
+    let letters = (halves + 6 * EACH) >> 4 & EACH;
+    halves + b'0' as u64 * EACH + letters * (b'a' - b'9' - 1) as u64
+}
+
+/// One in each of eight bytes.
+const EACH: u64 = 0x0101_0101_0101_0101;
+
+/// Six digits `0`.
+const ZEROS: u64 = 0x3030_3030_3030;
 
 #[cfg(test)]
 mod tests {

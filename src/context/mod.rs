@@ -26,11 +26,12 @@ mod trace_parent;
 mod trace_state;
 
 pub use baggage::{Baggage, BaggageError, Member, Members, Properties, SentryView};
-pub(crate) use baggage::{SENTRY_PREFIX, is_baggage_octet, is_token};
+pub(crate) use baggage::{SENTRY_PREFIX, leading_octets, leading_properties, leading_token};
 pub use ids::{SpanId, TraceId};
 pub(crate) use ids::{decode_hex, encode_hex};
-pub(crate) use list::trim_ows;
+pub(crate) use list::{trim_ows, trim_ows_start};
+pub(crate) use percent::decode as percent_decode;
 pub use trace_context::TraceContext;
 pub use trace_parent::{Decision, TraceParent};
 pub use trace_state::{Entries, TraceState, TraceStateError};
-pub(crate) use trace_state::{is_key, is_value};
+pub(crate) use trace_state::{is_value, leading_key, leading_value};

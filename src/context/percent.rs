@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 /// Decodes `%` and two hex digits of either case; a `%` without them stays. Bytes that are not
 /// UTF-8 afterwards become U+FFFD. `+` is literal.
-pub(super) fn decode(text: &str) -> Cow<'_, str> {
+pub(crate) fn decode(text: &str) -> Cow<'_, str> {
     if memchr::memchr(b'%', text.as_bytes()).is_none() {
         return Cow::Borrowed(text);
     }

@@ -166,16 +166,31 @@ impl std::error::Error for TraceStateError {}
 
 /// Rule TS-6.
 pub(crate) fn is_key(key: &[u8]) -> bool {
-    matches!(key, [b'a'..=b'z' | b'0'..=b'9', rest @ ..] if rest.iter().all(|byte| CLASS[usize::from(*byte)] & KEY != 0))
-        && key.len() <= limits::TRACESTATE_KEY_CHARS
+    !key.is_empty() && leading_key(key) == key.len()
 }
 
 /// Rule TS-5.
 pub(crate) fn is_value(value: &[u8]) -> bool {
-    !value.is_empty()
-        && value.len() <= limits::TRACESTATE_VALUE_CHARS
-        && value.last() != Some(&b' ')
-        && value.iter().all(|byte| CLASS[usize::from(*byte)] & VALUE != 0)
+    !value.is_empty() && value.last() != Some(&b' ') && leading_value(value) == value.len()
+}
+
+/// How long the key at the front is, 0 if there is none (rule TS-6).
+#[inline]
+pub(crate) fn leading_key(bytes: &[u8]) -> usize {
+    match (bytes.first(), list::leading(bytes, &CLASS, KEY)) {
+        (Some(b'a'..=b'z' | b'0'..=b'9'), length @ ..=limits::TRACESTATE_KEY_CHARS) => length,
+        _ => 0,
+    }
+}
+
+/// How long the value at the front is, without spaces at its end, 0 if there is none (rule TS-5).
+#[inline]
+pub(crate) fn leading_value(bytes: &[u8]) -> usize {
+    let mut length = list::leading(bytes, &CLASS, VALUE);
+    while let Some(b' ') = bytes[..length].last() {
+        length -= 1;
+    }
+    if length <= limits::TRACESTATE_VALUE_CHARS { length } else { 0 }
 }
 
 fn join<'a>(entries: impl Iterator<Item = (&'a str, &'a str)>) -> String {

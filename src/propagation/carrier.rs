@@ -3,6 +3,7 @@ use std::hash::BuildHasher;
 
 use http::{HeaderMap, HeaderValue};
 
+use super::trace_texts::TextPart;
 use super::{Field, Received};
 
 /// A carrier that trace context can be read from.
@@ -78,6 +79,7 @@ pub struct FieldValue<'a>(Repr<'a>);
 enum Repr<'a> {
     Text(&'a str),
     Shared(&'a HeaderValue),
+    Part(TextPart<'a>),
 }
 
 impl<'a> FieldValue<'a> {
@@ -89,23 +91,30 @@ impl<'a> FieldValue<'a> {
         Self(Repr::Shared(value))
     }
 
+    pub(super) fn part(part: TextPart<'a>) -> Self {
+        Self(Repr::Part(part))
+    }
+
     /// The value as text.
     #[must_use]
     pub fn as_str(&self) -> &'a str {
         match self.0 {
             Repr::Text(text) => text,
             Repr::Shared(value) => value.to_str().unwrap_or_default(),
+            Repr::Part(part) => part.as_str(),
         }
     }
 
     /// The value as a header value: a list that is only passed on shares its bytes.
     #[must_use]
+    #[inline]
     pub fn to_header_value(&self) -> HeaderValue {
         match self.0 {
             Repr::Text(text) => {
                 HeaderValue::from_str(text).unwrap_or_else(|_| HeaderValue::from_static(""))
             }
             Repr::Shared(value) => value.clone(),
+            Repr::Part(part) => part.to_header_value(),
         }
     }
 }
@@ -115,21 +124,17 @@ impl Extractor for HeaderMap {
         // One walk is cheaper than a look-up per field as long as the map is small.
         if self.len() <= WALK_ENTRIES {
             for (name, value) in self {
-                received.offer(name, value);
+                received.offer_header(name, value);
             }
         } else {
-            for field in received.wanted() {
-                for value in self.get_all(field.header_name()) {
-                    received.offer_field(field, value);
-                }
-            }
+            self.existing(received);
         }
     }
 }
 
 impl Injector for HeaderMap {
     fn set(&mut self, field: Field, value: FieldValue<'_>) {
-        self.insert(field.header_name(), value.to_header_value());
+        self.insert(field.to_header_name(), value.to_header_value());
     }
 
     fn remove(&mut self, field: Field) {
@@ -137,6 +142,9 @@ impl Injector for HeaderMap {
     }
 
     fn existing<'a>(&'a self, received: &mut Received<'a>) {
+        if self.is_empty() {
+            return;
+        }
         for field in received.wanted() {
             for value in self.get_all(field.header_name()) {
                 received.offer_field(field, value);

@@ -17,10 +17,26 @@ pub struct Extraction {
     pub link: Option<TraceParent>,
 }
 
-impl Extraction {
+/// What an extraction notes on its way to a context.
+#[derive(Debug, Default)]
+pub(super) struct Notes {
+    refused: Vec<ParseError>,
+    link: Option<TraceParent>,
+}
+
+impl Notes {
     pub(super) fn refuse(&mut self, field: Field, rule: Rule) {
         if self.refused.len() < limits::REFUSALS {
             self.refused.push(ParseError::new(field, rule));
         }
+    }
+
+    /// Only the first is kept.
+    pub(super) fn link(&mut self, parent: TraceParent) {
+        self.link.get_or_insert(parent);
+    }
+
+    pub(super) fn with(self, context: TraceContext) -> Extraction {
+        Extraction { context, refused: self.refused, link: self.link }
     }
 }

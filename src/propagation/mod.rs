@@ -46,6 +46,7 @@ mod sampling_context;
 mod sentry_config;
 mod sentry_trace;
 mod targets;
+mod trace_texts;
 mod traceparent;
 mod tracestate;
 mod trust;

@@ -1,9 +1,12 @@
+use super::baggage::Sampling;
 use super::carrier::{Extractor, FieldValue, Injector};
+use super::extraction::Notes;
 use super::format::Formats;
 use super::received::{FieldSet, Single};
+use super::trace_texts::{TextPart, TraceTexts};
 use super::{BaggageKeys, Extraction, Field, Format, Received, Rule, SentryConfig};
 use super::{b3, baggage, datadog, sampling_context, sentry_trace, traceparent, tracestate, xray};
-use crate::context::{Baggage, Decision, Member, TraceContext, TraceParent, TraceState};
+use crate::context::{Baggage, Decision, Member, TraceContext, TraceId, TraceParent, TraceState};
 
 /// Which formats go in and out, which one wins, and what is passed on.
 ///
@@ -87,43 +90,60 @@ impl Propagator {
     pub fn extract<C: Extractor + ?Sized>(&self, carrier: &C) -> Extraction {
         let mut received = Received::new(self.accept.fields());
         carrier.extract_into(&mut received);
+        if received.is_empty() {
+            return Extraction::default();
+        }
         self.extract_received(&received)
     }
 
     fn extract_received(&self, received: &Received<'_>) -> Extraction {
-        let mut found = Extraction::default();
-        let w3c = parent_from_traceparent(received, &mut found);
-        let sentry = parent_from_sentry_trace(received, &mut found);
-        let mut baggage = self.baggage_in(received, &mut found);
-
-        if sentry.is_some() && !self.continues(&baggage) {
-            // Ids, decision and baggage of another organization are none of ours (rule SE-8).
-            found.refuse(Field::SentryTrace, Rule::Se8);
-            return Extraction { refused: found.refused, ..Extraction::default() };
+        let mut notes = Notes::default();
+        let w3c = parent_from_traceparent(received, &mut notes);
+        if received.is_only(Field::TraceParent) {
+            // Nothing to combine: 140 instructions less.
+            return notes.with(TraceContext::from_parts(
+                w3c,
+                <_>::default(),
+                <_>::default(),
+                false,
+            ));
         }
-        let (others, dd) = if self.accept.has_others() {
-            self.parents_from_others(received, &mut found)
+        let sentry = parent_from_sentry_trace(received, &mut notes);
+        let (mut baggage, sampling) = self.baggage_in(received, &mut notes);
+
+        if sentry.is_some() && !self.continues(&sampling) {
+            // Ids, decision and baggage of another organization are none of ours (rule SE-8).
+            notes.refuse(Field::SentryTrace, Rule::Se8);
+            return notes.with(TraceContext::new());
+        }
+        let usual = [(Format::TraceContext, w3c), (Format::Sentry, sentry)];
+        let (parent, dd) = if self.accept.has_others() {
+            let (others, dd) = self.parents_from_others(received, &mut notes);
+            let [a, b] = usual;
+            let [c, d, e, f] = others;
+            (self.combine(&[a, b, c, d, e, f], &mut notes), dd)
+        } else if w3c.is_some() && sentry.is_some() {
+            (self.combine(&usual, &mut notes), None)
         } else {
-            ([None; OTHERS.len()], None)
+            (w3c.or(sentry), None)
         };
-        let parent = self.combine(w3c, sentry, others, &mut found);
         let is_trace_of = |one: Option<TraceParent>| same_trace(one, parent);
 
         let from_sentry = is_trace_of(sentry);
         if self.accept.has(Format::Sentry) && !baggage.sentry().is_empty() {
-            if let Some(rule) = sampling_context_refused(sentry.as_ref(), from_sentry, &baggage) {
+            if let Some(rule) = sampling_context_refused(sentry.as_ref(), from_sentry, &sampling) {
                 baggage.retain(|member| !member.is_sentry());
-                found.refuse(Field::Baggage, rule);
+                notes.refuse(Field::Baggage, rule);
             }
         }
         if let Some(parent) = parent.filter(|_| from_sentry) {
-            sampling_context::complete(&parent, &mut baggage);
+            sampling_context::complete(&parent, &sampling, &mut baggage);
         }
         let mut state = if is_trace_of(w3c) {
-            state_in(received, &mut found)
+            state_in(received, &mut notes)
         } else {
             if w3c.is_none() && received.list(Field::TraceState).is_some() {
-                found.refuse(Field::TraceState, Rule::Ts1);
+                notes.refuse(Field::TraceState, Rule::Ts1);
             }
             TraceState::default()
         };
@@ -132,16 +152,15 @@ impl Propagator {
         {
             datadog::remember(&member, &mut state);
         }
-        found.context = TraceContext::from_parts(parent, state, baggage, from_sentry);
-        found
+        notes.with(TraceContext::from_parts(parent, state, baggage, from_sentry))
     }
 
     /// The parents that the formats beside the two usual ones name, and Datadog's vendor state.
     fn parents_from_others(
         &self,
         received: &Received<'_>,
-        found: &mut Extraction,
-    ) -> ([Option<TraceParent>; OTHERS.len()], Option<(TraceParent, String)>) {
+        notes: &mut Notes,
+    ) -> ([Found; OTHERS.len()], Option<(TraceParent, String)>) {
         let one =
             |field, parse: fn(&[u8]) -> Result<Option<TraceParent>, Rule>, rule| match received
                 .single(field)
@@ -151,8 +170,7 @@ impl Propagator {
                 Single::Different => Err(rule),
             };
         let dd = datadog::parse(received);
-        let mut parents = [None; OTHERS.len()];
-        for (parent, format) in parents.iter_mut().zip(OTHERS) {
+        let parents = OTHERS.map(|format| {
             let parsed = match format {
                 Format::B3 => one(Field::B3, b3::parse_single, Rule::B3),
                 Format::B3Multi => b3::parse_multi(received),
@@ -161,53 +179,50 @@ impl Propagator {
                 }
                 _ => one(Field::XRay, xray::parse, Rule::XRay),
             };
-            *parent = parsed.unwrap_or_else(|rule| {
-                found.refuse(format.main_field(), rule);
+            let parent = parsed.unwrap_or_else(|rule| {
+                notes.refuse(format.main_field(), rule);
                 None
             });
-        }
+            (format, parent)
+        });
         (parents, dd.ok().flatten())
     }
 
-    /// One parent from all that were found (rules BO-1 and BO-2).
-    fn combine(
-        &self,
-        w3c: Option<TraceParent>,
-        sentry: Option<TraceParent>,
-        others: [Option<TraceParent>; OTHERS.len()],
-        found: &mut Extraction,
-    ) -> Option<TraceParent> {
-        let usual = [(Format::TraceContext, w3c), (Format::Sentry, sentry)];
-        let all = usual.into_iter().chain(OTHERS.into_iter().zip(others));
-        let all = all.filter_map(|(format, parent)| Some((format, parent?))).collect::<Few>();
-        let primary = all.position(self.primary).unwrap_or(0);
-        let winner = all.get(primary)?.1;
-        for (format, parent) in all.iter() {
-            if !same_trace(Some(parent), Some(winner)) {
-                found.link.get_or_insert(parent);
-                found.refuse(format.main_field(), Rule::Bo2);
+    /// One parent from all that were found, in the order in which they win (rules BO-1 and BO-2).
+    fn combine(&self, parents: &[Found], notes: &mut Notes) -> Option<TraceParent> {
+        let of = |wanted| parents.iter().find(|(format, _)| *format == wanted)?.1;
+        let winner = of(self.primary).or_else(|| parents.iter().find_map(|(_, parent)| *parent))?;
+        for (format, parent) in parents {
+            if let Some(parent) = parent
+                && !same_trace(Some(*parent), Some(winner))
+            {
+                notes.link(*parent);
+                notes.refuse(format.main_field(), Rule::Bo2);
             }
         }
-        let same =
-            |one: Option<TraceParent>| one.filter(|one| same_trace(Some(*one), Some(winner)));
-        let decision = decision_of(same(w3c), same(sentry)).unwrap_or(winner.decision());
-        let random = same(w3c).is_some_and(|w3c| w3c.random());
-        // A format with ids of 64 bits may win, but must not cut the id that another one brings whole.
-        let ids = all.iter().filter_map(|(_, parent)| same(Some(parent))).map(|p| p.trace_id());
-        let whole = ids.max_by_key(|id| id.to_u128() >> 64).unwrap_or(winner.trace_id());
-        Some(TraceParent::new(whole, winner.parent_id(), decision).with_random(random))
+        let same = |format| of(format).filter(|one| same_trace(Some(*one), Some(winner)));
+        let (w3c, sentry) = (same(Format::TraceContext), same(Format::Sentry));
+        let decision = decision_of(w3c, sentry).unwrap_or(winner.decision());
+        let random = w3c.is_some_and(|w3c| w3c.random());
+        let trace_id = whole_id(parents, winner);
+        Some(TraceParent::new(trace_id, winner.parent_id(), decision).with_random(random))
     }
 
-    fn continues(&self, baggage: &Baggage) -> bool {
+    fn continues(&self, sampling: &Sampling<'_>) -> bool {
         match &self.sentry {
-            Some(config) => config.continues(baggage.sentry().get("org_id").as_deref()),
+            Some(config) => config.continues(sampling.org_id().as_deref()),
             None => true,
         }
     }
 
-    fn baggage_in(&self, received: &Received<'_>, found: &mut Extraction) -> Baggage {
-        let Some(list) = received.list(Field::Baggage) else { return Baggage::default() };
-        let mut baggage = baggage::parse(list, |rule| found.refuse(Field::Baggage, rule));
+    fn baggage_in<'a>(
+        &self,
+        received: &'a Received<'_>,
+        notes: &mut Notes,
+    ) -> (Baggage, Sampling<'a>) {
+        let Some(list) = received.list(Field::Baggage) else { return Default::default() };
+        let (mut baggage, sampling) =
+            baggage::parse(list, &mut |rule| notes.refuse(Field::Baggage, rule));
         let sentry = self.accept.has(Format::Sentry);
         if !self.accept.has(Format::Baggage) {
             // Only Sentry's members were asked for.
@@ -217,47 +232,55 @@ impl Propagator {
                 (sentry && member.is_sentry()) || self.accept_baggage.have(member.key())
             });
         }
-        baggage
+        (baggage, sampling)
     }
 
     /// Writes the context into the carrier. Every trace field that stands there in an emitted format
     /// is replaced (rule BO-3), or removed if there is nothing to send (rule TP-9); baggage is added
     /// to (rule BG-11).
     pub fn inject<C: Injector + ?Sized>(&self, context: &TraceContext, carrier: &mut C) {
-        if self.emit.has(Format::TraceContext) {
-            self.inject_trace_context(context, carrier);
+        // With nothing to add and no set of Sentry's to replace, what stands there stays.
+        let writes_baggage = self.emit.has(Format::Sentry)
+            || (self.emit.has(Format::Baggage) && !context.baggage().is_empty());
+        let sends_state = context.parent().is_some() && !context.trace_state().is_empty();
+        // What is looked up comes first, since a carrier that is still empty answers for nothing:
+        // 100 instructions a header.
+        let existing = if writes_baggage {
+            existing_baggage(carrier, self.emit.has(Format::Sentry))
+        } else {
+            None
+        };
+        if self.emit.has(Format::TraceContext) && !sends_state {
+            carrier.remove(Field::TraceState);
         }
-        if self.emit.has(Format::Sentry) {
-            match context.parent() {
-                Some(parent) => sentry_trace::format(parent, |text| {
-                    carrier.set(Field::SentryTrace, FieldValue::text(text));
-                }),
-                None => carrier.remove(Field::SentryTrace),
-            }
+        self.inject_parent(context, carrier);
+        if self.emit.has(Format::TraceContext) && sends_state {
+            let state = FieldValue::shared(context.trace_state().header_value());
+            carrier.set(Field::TraceState, state);
         }
-        if self.emit.has(Format::Sentry) || self.emit.has(Format::Baggage) {
-            self.inject_baggage(context, carrier);
+        if writes_baggage {
+            self.inject_baggage(context, existing, carrier);
         }
         if self.emit.has_others() {
             self.inject_others(context, carrier);
         }
     }
 
-    fn inject_trace_context<C: Injector + ?Sized>(&self, context: &TraceContext, carrier: &mut C) {
-        match context.parent() {
-            Some(parent) => {
-                let keeps_bit = self.random_bit || !context.begun_here();
-                let parent = parent.with_random(parent.random() && keeps_bit);
-                let text = traceparent::format(&parent);
-                carrier.set(Field::TraceParent, FieldValue::text(text.as_str()));
-            }
-            None => carrier.remove(Field::TraceParent),
+    /// Writes the two headers that name the parent.
+    fn inject_parent<C: Injector + ?Sized>(&self, context: &TraceContext, carrier: &mut C) {
+        let keeps_bit = self.random_bit || !context.begun_here();
+        let texts = context.parent().map(|parent| {
+            TraceTexts::new(&parent.with_random(parent.random() && keeps_bit), self.emit)
+        });
+        let mut put = |field, part: Option<TextPart<'_>>| match part {
+            Some(part) => carrier.set(field, FieldValue::part(part)),
+            None => carrier.remove(field),
+        };
+        if self.emit.has(Format::TraceContext) {
+            put(Field::TraceParent, texts.as_ref().map(TraceTexts::traceparent));
         }
-        if context.parent().is_some() && !context.trace_state().is_empty() {
-            let state = FieldValue::shared(context.trace_state().header_value());
-            carrier.set(Field::TraceState, state);
-        } else {
-            carrier.remove(Field::TraceState);
+        if self.emit.has(Format::Sentry) {
+            put(Field::SentryTrace, texts.as_ref().map(TraceTexts::sentry_trace));
         }
     }
 
@@ -272,28 +295,37 @@ impl Propagator {
         }
     }
 
-    fn inject_baggage<C: Injector + ?Sized>(&self, context: &TraceContext, carrier: &mut C) {
-        let described = self.describe(context);
-        let sentry = described.as_ref().unwrap_or(context.baggage());
-        let send_sentry = self.emit.has(Format::Sentry) && context.parent().is_some();
-        let send_other = |member: &Member<'_>| {
-            self.emit.has(Format::Baggage) && self.forward_baggage.have(member.key())
-        };
+    fn inject_baggage<C: Injector + ?Sized>(
+        &self,
+        context: &TraceContext,
+        existing: Option<Baggage>,
+        carrier: &mut C,
+    ) {
+        let described = self.sentry.as_ref().and_then(|config| describe(config, context));
+        if existing.is_some() || described.is_some() || !self.sends_all(context) {
+            return self.inject_chosen_baggage(context, existing, described, carrier);
+        }
+        if !context.baggage().is_empty() {
+            let list = FieldValue::shared(context.baggage().header_value());
+            carrier.set(Field::Baggage, list);
+        }
+    }
 
-        let existing = existing_baggage(carrier, self.emit.has(Format::Sentry));
-        let ours =
-            |member: &Member<'_>| if member.is_sentry() { send_sentry } else { send_other(member) };
-        let whole =
-            existing.is_none() && described.is_none() && context.baggage().iter().all(|m| ours(&m));
-        let out = if whole {
-            context.baggage().clone()
-        } else {
-            let other = context.baggage().iter().filter(|m| !m.is_sentry() && send_other(m));
-            let sentry = sentry.iter().filter(|m| m.is_sentry() && send_sentry);
-            let there = existing.iter().flat_map(Baggage::iter);
-            // What is cut off at the limit should be the application's, not the trace's.
-            Baggage::from_members(sentry.chain(there).chain(other))
-        };
+    /// Writes what goes out of a list of which not all does, or to which something comes.
+    #[cold]
+    fn inject_chosen_baggage<C: Injector + ?Sized>(
+        &self,
+        context: &TraceContext,
+        existing: Option<Baggage>,
+        described: Option<Baggage>,
+        carrier: &mut C,
+    ) {
+        let sentry = described.as_ref().unwrap_or(context.baggage());
+        let sentry = sentry.iter().filter(|m| m.is_sentry() && self.sends(m, context));
+        let other = context.baggage().iter().filter(|m| !m.is_sentry() && self.sends(m, context));
+        let there = existing.iter().flat_map(Baggage::iter);
+        // What is cut off at the limit should be the application's, not the trace's.
+        let out = Baggage::from_members(sentry.chain(there).chain(other));
         if !out.is_empty() {
             carrier.set(Field::Baggage, FieldValue::shared(out.header_value()));
         } else if existing.is_some() {
@@ -301,15 +333,23 @@ impl Propagator {
         }
     }
 
-    /// The dynamic sampling context of a trace that begins here, if we are to make one.
-    fn describe(&self, context: &TraceContext) -> Option<Baggage> {
-        let (Some(config), Some(parent)) = (&self.sentry, context.parent()) else { return None };
-        if context.sampling_frozen() || !context.baggage().sentry().is_empty() {
-            return None;
+    /// Whether a member goes out. Sentry's travel with `sentry-trace` only.
+    fn sends(&self, member: &Member<'_>, context: &TraceContext) -> bool {
+        if member.is_sentry() {
+            self.emit.has(Format::Sentry) && context.parent().is_some()
+        } else {
+            self.emit.has(Format::Baggage) && self.forward_baggage.have(member.key())
         }
-        let mut baggage = Baggage::default();
-        sampling_context::describe(config, parent, &mut baggage);
-        Some(baggage)
+    }
+
+    /// Whether every member goes out, which the usual settings tell without a look at them.
+    fn sends_all(&self, context: &TraceContext) -> bool {
+        let baggage = context.baggage();
+        let sentry = self.emit.has(Format::Sentry) && context.parent().is_some();
+        let other = self.emit.has(Format::Baggage) && self.forward_baggage.are_all();
+        let usual = (sentry || baggage.sentry().is_empty())
+            && (other || baggage.sentry_len() == baggage.len());
+        usual || baggage.iter().all(|member| self.sends(&member, context))
     }
 }
 
@@ -352,6 +392,16 @@ fn decision_of(w3c: Option<TraceParent>, sentry: Option<TraceParent>) -> Option<
     }
 }
 
+/// A format with ids of 64 bits may win, but must not cut the id that another one brings whole.
+fn whole_id(parents: &[Found], winner: TraceParent) -> TraceId {
+    if winner.trace_id().to_u128() >> 64 != 0 {
+        return winner.trace_id();
+    }
+    let same = parents.iter().filter_map(|(_, parent)| *parent);
+    let same = same.filter(|parent| same_trace(Some(*parent), Some(winner)));
+    same.map(|parent| parent.trace_id()).max().unwrap_or(winner.trace_id())
+}
+
 /// Whether two headers name the same trace. Formats with ids of 64 bits give the low half.
 fn same_trace(one: Option<TraceParent>, other: Option<TraceParent>) -> bool {
     let (Some(one), Some(other)) = (one, other) else { return false };
@@ -360,64 +410,28 @@ fn same_trace(one: Option<TraceParent>, other: Option<TraceParent>) -> bool {
     one == other || ((low(one) == one || low(other) == other) && low(one) == low(other))
 }
 
-/// The parents that were found, in the order of their formats. There is never more than one of each.
-struct Few {
-    parents: [Option<(Format, TraceParent)>; 2 + OTHERS.len()],
-    len: usize,
-}
-
-impl Few {
-    fn iter(&self) -> impl Iterator<Item = (Format, TraceParent)> {
-        self.parents.iter().flatten().copied()
-    }
-
-    fn position(&self, format: Format) -> Option<usize> {
-        self.iter().position(|(found, _)| found == format)
-    }
-
-    fn get(&self, at: usize) -> Option<(Format, TraceParent)> {
-        self.parents.get(at).copied().flatten()
-    }
-}
-
-impl FromIterator<(Format, TraceParent)> for Few {
-    fn from_iter<I: IntoIterator<Item = (Format, TraceParent)>>(found: I) -> Self {
-        let mut few = Self { parents: [None; 2 + OTHERS.len()], len: 0 };
-        for parent in found {
-            if let Some(free) = few.parents.get_mut(few.len) {
-                *free = Some(parent);
-                few.len += 1;
-            }
-        }
-        few
-    }
-}
-
-fn parent_from_traceparent(received: &Received<'_>, found: &mut Extraction) -> Option<TraceParent> {
+fn parent_from_traceparent(received: &Received<'_>, notes: &mut Notes) -> Option<TraceParent> {
     let parsed = match received.single(Field::TraceParent) {
         Single::Absent => return None,
         Single::One(value) => traceparent::parse(value),
         Single::Equal(_) | Single::Different => Err(Rule::Tp5),
     };
-    parsed.map_err(|rule| found.refuse(Field::TraceParent, rule)).ok()
+    parsed.map_err(|rule| notes.refuse(Field::TraceParent, rule)).ok()
 }
 
-fn parent_from_sentry_trace(
-    received: &Received<'_>,
-    found: &mut Extraction,
-) -> Option<TraceParent> {
+fn parent_from_sentry_trace(received: &Received<'_>, notes: &mut Notes) -> Option<TraceParent> {
     let parsed = match received.single(Field::SentryTrace) {
         Single::Absent => return None,
         Single::One(value) | Single::Equal(value) => sentry_trace::parse(value),
         Single::Different => Err(Rule::Se2),
     };
-    parsed.map_err(|rule| found.refuse(Field::SentryTrace, rule)).ok()
+    parsed.map_err(|rule| notes.refuse(Field::SentryTrace, rule)).ok()
 }
 
-fn state_in(received: &Received<'_>, found: &mut Extraction) -> TraceState {
+fn state_in(received: &Received<'_>, notes: &mut Notes) -> TraceState {
     let Some(list) = received.list(Field::TraceState) else { return TraceState::default() };
     tracestate::parse(list).unwrap_or_else(|rule| {
-        found.refuse(Field::TraceState, rule);
+        notes.refuse(Field::TraceState, rule);
         TraceState::default()
     })
 }
@@ -426,26 +440,39 @@ fn state_in(received: &Received<'_>, found: &mut Extraction) -> TraceState {
 fn sampling_context_refused(
     sentry: Option<&TraceParent>,
     sentry_won: bool,
-    baggage: &Baggage,
+    sampling: &Sampling<'_>,
 ) -> Option<Rule> {
     let Some(sentry) = sentry else { return Some(Rule::Se5) };
     if !sentry_won {
         return Some(Rule::Bo2);
     }
-    let trace_id = baggage.sentry().get("trace_id")?;
-    (trace_id != sentry.trace_id().to_string()).then_some(Rule::Se11)
+    (!sampling.is_of(sentry.trace_id())).then_some(Rule::Se11)
+}
+
+/// The dynamic sampling context of a trace that begins here, if we are to make one.
+fn describe(config: &SentryConfig, context: &TraceContext) -> Option<Baggage> {
+    let parent = context.parent()?;
+    if context.sampling_frozen() || !context.baggage().sentry().is_empty() {
+        return None;
+    }
+    let mut baggage = Baggage::default();
+    sampling_context::describe(config, parent, &mut baggage);
+    Some(baggage)
 }
 
 /// The baggage that stands in a carrier, without Sentry's members if those are to be replaced.
 fn existing_baggage<C: Injector + ?Sized>(carrier: &C, replace_sentry: bool) -> Option<Baggage> {
     let mut received = Received::new(FieldSet::of(&[Field::Baggage]));
     carrier.existing(&mut received);
-    let mut baggage = baggage::parse(received.list(Field::Baggage)?, |_| {});
+    let (mut baggage, _) = baggage::parse(received.list(Field::Baggage)?, &mut |_| {});
     if replace_sentry {
         baggage.retain(|member| !member.is_sentry());
     }
     Some(baggage)
 }
+
+/// What one format says.
+type Found = (Format, Option<TraceParent>);
 
 /// The formats that name a trace, beside `traceparent` and `sentry-trace`.
 const OTHERS: [Format; 4] = [Format::B3, Format::B3Multi, Format::Datadog, Format::XRay];

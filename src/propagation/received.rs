@@ -1,5 +1,5 @@
 use bytes::Bytes;
-use http::HeaderValue;
+use http::{HeaderName, HeaderValue};
 
 use super::Field;
 use crate::limits;
@@ -10,6 +10,7 @@ use crate::limits;
 #[derive(Debug)]
 pub struct Received<'a> {
     wanted: FieldSet,
+    found: u16,
     slots: [Slot<'a>; Field::ALL.len()],
     /// What did not fit into a slot: fields with several values, which are rare.
     several: Vec<Several>,
@@ -17,7 +18,8 @@ pub struct Received<'a> {
 
 impl<'a> Received<'a> {
     pub(super) fn new(wanted: FieldSet) -> Self {
-        Self { wanted, slots: [Slot::Absent; Field::ALL.len()], several: Vec::new() }
+        let slots = [Slot::Absent; Field::ALL.len()];
+        Self { wanted, found: 0, slots, several: Vec::new() }
     }
 
     /// Takes the value if `name` is a field that somebody wants. Names are compared without case.
@@ -28,28 +30,62 @@ impl<'a> Received<'a> {
         }
     }
 
+    /// Takes a header if it is a field that somebody wants: as [`Received::offer`], for names that
+    /// are in lower case by their type.
+    #[inline]
+    pub(super) fn offer_header(&mut self, name: &HeaderName, value: &'a HeaderValue) {
+        let name = name.as_str().as_bytes();
+        // Most headers are none of ours, which length and first letter tell.
+        if self.wanted.may_have(name)
+            && let Some(field) = Field::from_lower_case(name)
+        {
+            self.offer_field(field, value);
+        }
+    }
+
     /// Takes the value of a field, for carriers that use names of their own.
+    #[inline]
     pub fn offer_field(&mut self, field: Field, value: impl Into<RawValue<'a>>) {
         if !self.wanted.contains(field) {
             return;
         }
-        let value = value.into();
-        let slot = &mut self.slots[field.index()];
-        match *slot {
-            Slot::Absent => *slot = Slot::One(value),
-            Slot::One(first) => {
-                *slot = Slot::Several(self.several.len());
-                let mut several = Several::new(first.as_bytes());
-                several.add(value.as_bytes());
-                self.several.push(several);
+        match &mut self.slots[field.index()] {
+            slot @ Slot::Absent => {
+                *slot = Slot::One(value.into());
+                self.found |= 1 << field.index();
             }
-            Slot::Several(at) => self.several[at].add(value.as_bytes()),
+            _ => self.offer_again(field, value.into()),
         }
+    }
+
+    #[cold]
+    fn offer_again(&mut self, field: Field, value: RawValue<'a>) {
+        let slot = &mut self.slots[field.index()];
+        let at = match *slot {
+            Slot::Absent => return,
+            Slot::One(first) => {
+                self.several.push(Several::new(first.as_bytes()));
+                self.several.len() - 1
+            }
+            Slot::Several(at) => at,
+        };
+        *slot = Slot::Several(at);
+        self.several[at].add(value.as_bytes());
     }
 
     /// The fields that somebody wants, for carriers that look up rather than walk.
     pub fn wanted(&self) -> impl Iterator<Item = Field> + use<> {
         self.wanted.iter()
+    }
+
+    /// Whether nothing was taken.
+    pub(super) fn is_empty(&self) -> bool {
+        self.found == 0
+    }
+
+    /// Whether that field was taken, and no other.
+    pub(super) fn is_only(&self, field: Field) -> bool {
+        self.found == 1 << field.index()
     }
 
     pub(super) fn single(&self, field: Field) -> Single<'_> {
@@ -74,29 +110,54 @@ impl<'a> Received<'a> {
 
 /// Which fields somebody wants.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct FieldSet(u16);
+pub(super) struct FieldSet {
+    fields: u16,
+    /// The lengths of their names: bit 7 for `baggage`.
+    lengths: u32,
+    /// The first letters of their names: bit 2 for `b`.
+    letters: u32,
+}
 
 impl FieldSet {
     pub(super) const fn of(fields: &[Field]) -> Self {
-        let mut set = 0;
+        let mut set = Self { fields: 0, lengths: 0, letters: 0 };
         let mut at = 0;
         while at < fields.len() {
-            set |= 1 << fields[at].index();
+            let name = fields[at].as_str().as_bytes();
+            set.fields |= 1 << fields[at].index();
+            set.lengths |= 1 << name.len();
+            set.letters |= 1 << (name[0] % 32);
             at += 1;
         }
-        Self(set)
+        set
     }
 
     pub(super) const fn and(self, other: Self) -> Self {
-        Self(self.0 | other.0)
+        Self {
+            fields: self.fields | other.fields,
+            lengths: self.lengths | other.lengths,
+            letters: self.letters | other.letters,
+        }
     }
 
     const fn contains(self, field: Field) -> bool {
-        self.0 & (1 << field.index()) != 0
+        self.fields & (1 << field.index()) != 0
+    }
+
+    /// Whether a field may have that name; a name of 32 bytes and more is taken for a shorter one.
+    #[inline]
+    fn may_have(self, name: &[u8]) -> bool {
+        let Some(letter) = name.first() else { return false };
+        self.lengths >> (name.len() % 32) & 1 != 0 && self.letters >> (letter % 32) & 1 != 0
     }
 
     pub(super) fn iter(self) -> impl Iterator<Item = Field> {
-        Field::ALL.into_iter().filter(move |field| self.contains(*field))
+        let mut left = self.fields;
+        std::iter::from_fn(move || {
+            let field = Field::ALL.get(left.trailing_zeros() as usize)?;
+            left &= left - 1;
+            Some(*field)
+        })
     }
 }
 
@@ -116,8 +177,8 @@ pub(super) enum List<'a> {
     Joined(&'a [u8]),
 }
 
-impl List<'_> {
-    pub(super) fn as_bytes(&self) -> &[u8] {
+impl<'a> List<'a> {
+    pub(super) fn as_bytes(&self) -> &'a [u8] {
         match self {
             Self::One(value) => value.as_bytes(),
             Self::Joined(bytes) => bytes,

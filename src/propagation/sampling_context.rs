@@ -2,6 +2,7 @@
 //! [dynamic sampling context](https://develop.sentry.dev/sdk/telemetry/traces/dynamic-sampling-context/).
 
 use super::SentryConfig;
+use super::baggage::Sampling;
 use crate::context::{Baggage, TraceId, TraceParent};
 
 /// Appends the context of a trace that begins here (rule SE-6). It is a function of the trace, so that
@@ -30,15 +31,13 @@ pub(super) fn describe(config: &SentryConfig, parent: &TraceParent, baggage: &mu
 
 /// Gives a received dynamic sampling context the `sample_rand` that it lacks, or that is no number
 /// from 0 to below 1 (rule SE-7). One that came in stays verbatim, and an empty context stays empty.
-pub(super) fn complete(parent: &TraceParent, baggage: &mut Baggage) {
+pub(super) fn complete(parent: &TraceParent, sampling: &Sampling<'_>, baggage: &mut Baggage) {
     if baggage.sentry().is_empty() {
         return;
     }
-    let number = |name: &str| baggage.sentry().get(name)?.parse::<f64>().ok();
-    let rate = number("sample_rate").filter(|rate| (0.0..=1.0).contains(rate));
-    let valid = number("sample_rand").is_some_and(|rand| (0.0..1.0).contains(&rand));
+    let rate = sampling.sample_rate().filter(|rate| (0.0..=1.0).contains(rate));
     let contradicts = rate == Some(0.0) && parent.sampled() == Some(true);
-    if valid && !contradicts {
+    if sampling.has_sample_rand() && !contradicts {
         return;
     }
     baggage.retain(|member| member.key() != SAMPLE_RAND);

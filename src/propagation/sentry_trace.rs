@@ -1,8 +1,7 @@
 //! `sentry-trace`, [Sentry's trace propagation](https://develop.sentry.dev/sdk/telemetry/traces/).
 
-use super::Rule;
-use super::traceparent::Text;
-use crate::context::{Decision, SpanId, TraceId, TraceParent, decode_hex, encode_hex, trim_ows};
+use super::{Rule, traceparent};
+use crate::context::{Decision, SpanId, TraceId, TraceParent, decode_hex, trim_ows};
 
 /// Parses a value, white space at its ends allowed (rules SE-1 and SE-3).
 pub(super) fn parse(value: &[u8]) -> Result<TraceParent, Rule> {
@@ -25,18 +24,21 @@ fn fields(value: &[u8]) -> Option<TraceParent> {
     Some(TraceParent::new(trace_id, parent_id, decision))
 }
 
-/// Formats a value and passes it on: 49 bytes while the decision is deferred, else 51.
-pub(super) fn format<R>(parent: &TraceParent, write: impl FnOnce(&str) -> R) -> R {
-    let mut text = *b"00000000000000000000000000000000-0000000000000000-0";
-    encode_hex(&parent.trace_id().to_bytes(), &mut text[..32]);
-    encode_hex(&parent.parent_id().to_bytes(), &mut text[33..IDS]);
-    if parent.sampled() == Some(true) {
-        text[IDS + 1] = b'1';
-    }
-    let text = Text(text);
-    let length = if parent.sampled().is_some() { IDS + 2 } else { IDS };
-    write(text.as_str().get(..length).unwrap_or_default())
+/// Formats a value from the `traceparent` of the same parent. Also tells how many bytes of it are
+/// the value: 49 while the decision is deferred, else all 51.
+#[inline]
+pub(super) fn format(
+    parent: &TraceParent,
+    traceparent: &[u8; traceparent::LENGTH],
+) -> ([u8; LENGTH], usize) {
+    let mut text = [b'-'; LENGTH];
+    text[..IDS].copy_from_slice(&traceparent[3..3 + IDS]);
+    text[IDS + 1] = if parent.sampled() == Some(true) { b'1' } else { b'0' };
+    (text, if parent.sampled().is_some() { LENGTH } else { IDS })
 }
+
+/// Bytes of the longest value.
+pub(super) const LENGTH: usize = 51;
 
 /// Bytes of the two ids with the dash between them.
 const IDS: usize = 49;
@@ -52,7 +54,8 @@ mod tests {
         for tail in ["", "-0", "-1"] {
             let value = format!("{IDS_TEXT}{tail}");
             let parent = parse(value.as_bytes()).unwrap();
-            format(&parent, |text| assert_eq!(text, value));
+            let (text, length) = format(&parent, &traceparent::format(&parent));
+            assert_eq!(&text[..length], value.as_bytes());
         }
     }
 

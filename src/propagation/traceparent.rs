@@ -8,8 +8,16 @@ use crate::context::{Decision, SpanId, TraceId, TraceParent, decode_hex, encode_
 
 /// Parses a value, white space at its ends allowed (rules TP-1 to TP-4, TP-7).
 pub(super) fn parse(value: &[u8]) -> Result<TraceParent, Rule> {
-    let value = trim_ows(value);
-    let version = value.get(..2).and_then(decode_hex::<1>).ok_or(Rule::Tp3)?;
+    match value {
+        // What nearly everybody sends. With white space in it, it is too short.
+        [b'0', b'0', ..] if value.len() == LENGTH => fields(value).ok_or(Rule::Tp3),
+        _ => parse_any_form(trim_ows(value)),
+    }
+}
+
+#[cold]
+fn parse_any_form(value: &[u8]) -> Result<TraceParent, Rule> {
+    let version = value.get(..2).and_then(decode_hex).ok_or(Rule::Tp3)?;
     let broken = match version {
         [0x00] if value.len() == LENGTH => Rule::Tp3,
         [0x01..=0xfe] if matches!(value.get(LENGTH), None | Some(b'-')) => Rule::Tp4,
@@ -32,14 +40,15 @@ fn fields(value: &[u8]) -> Option<TraceParent> {
 }
 
 /// Formats as version 00. A deferred decision has no form here and becomes "not sampled".
-pub(super) fn format(parent: &TraceParent) -> Text<LENGTH> {
+#[inline]
+pub(super) fn format(parent: &TraceParent) -> [u8; LENGTH] {
     let mut text = *b"00-00000000000000000000000000000000-0000000000000000-00";
     encode_hex(&parent.trace_id().to_bytes(), &mut text[3..35]);
     encode_hex(&parent.parent_id().to_bytes(), &mut text[36..52]);
     let sampled = if parent.sampled() == Some(true) { SAMPLED } else { 0 };
     let random = if parent.random() { RANDOM } else { 0 };
     text[LENGTH - 1] = b'0' + (sampled | random);
-    Text(text)
+    text
 }
 
 /// A short ASCII text on the stack.
@@ -54,7 +63,7 @@ impl<const N: usize> Text<N> {
 impl fmt::Display for TraceParent {
     /// The value of a `traceparent` header, version 00. A deferred decision reads as "not sampled".
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(format(self).as_str())
+        f.write_str(Text(format(self)).as_str())
     }
 }
 
@@ -70,7 +79,8 @@ impl FromStr for TraceParent {
     }
 }
 
-const LENGTH: usize = 55;
+/// Bytes of a value of version 00.
+pub(super) const LENGTH: usize = 55;
 const SAMPLED: u8 = 0x01;
 const RANDOM: u8 = 0x02;
 

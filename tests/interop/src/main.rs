@@ -28,7 +28,7 @@ Usage: cargo run -p interop -- [options]
 
 Options:
   --python PATH   The interpreter that has python/requirements.txt installed
-                  [default: target/interop/venv/bin/python]
+                  [default: interop/venv/bin/python in cargo's target folder]
   --node PATH     Node; node/package-lock.json is installed in its folder [default: node]
   --write-docs    Write docs/interop.md instead of comparing with it
   -h, --help      Print this text
@@ -74,9 +74,11 @@ async fn main() -> ExitCode {
 }
 
 fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Request, String> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    // This program lies in the target folder as `debug/interop`.
+    let own = std::env::current_exe().unwrap_or_default();
+    let target = own.parent().and_then(Path::parent).unwrap_or(Path::new("target"));
     let mut options = Options {
-        python: root.join("target/interop/venv/bin/python"),
+        python: target.join("interop/venv/bin/python"),
         node: PathBuf::from("node"),
         write_docs: false,
     };

@@ -35,7 +35,7 @@ impl fmt::Display for StepError {
     }
 }
 
-/// One call of cargo.
+/// One call of cargo, or of another program.
 #[derive(Debug)]
 pub(crate) struct Cargo {
     command: Command,
@@ -47,10 +47,18 @@ impl Cargo {
     pub(crate) fn new(root: &Path, arguments: &[&str]) -> Self {
         // The variable names the very cargo that started this program, also where none is in PATH.
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
-        let mut command = Command::new(cargo);
+        Self::prepare(root, Command::new(cargo), "cargo", arguments)
+    }
+
+    /// Prepares `<program> <arguments>` the same way.
+    pub(crate) fn other(root: &Path, program: &Path, arguments: &[&str]) -> Self {
+        Self::prepare(root, Command::new(program), &program.to_string_lossy(), arguments)
+    }
+
+    fn prepare(root: &Path, mut command: Command, name: &str, arguments: &[&str]) -> Self {
         // CI makes insta compare snapshots and never write them.
         command.args(arguments).current_dir(root).env("CI", "true").stdin(Stdio::null());
-        Self { command, shown: format!("cargo {}", arguments.join(" ")) }
+        Self { command, shown: format!("{name} {}", arguments.join(" ")) }
     }
 
     /// Sets an environment variable for the call.

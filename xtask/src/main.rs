@@ -6,6 +6,7 @@ mod command;
 mod examples;
 mod features;
 mod install;
+mod interop;
 mod report;
 mod steps;
 mod test_summary;
@@ -18,7 +19,7 @@ Usage: cargo xtask <command>
 Commands:
   test [--quick]   Run every check of this repository, in order, up to the first that fails.
                    The last line is the number of tests: `N passed, M failed`.
-                   --quick leaves out docs, features, examples, fuzz and deny
+                   --quick leaves out docs, features, examples, fuzz, interop and deny
   help             Print this text
 
 Options:

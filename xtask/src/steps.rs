@@ -11,6 +11,7 @@ use crate::command::{Cargo, StepError};
 use crate::examples;
 use crate::features;
 use crate::install;
+use crate::interop;
 use crate::report::{self, Outcome, Row};
 use crate::test_summary::TestSummary;
 
@@ -71,6 +72,13 @@ pub(crate) const STEPS: &[Step] = &[
         quick: true,
         advice: "`cargo run -p pipeline -- demo --full` shows the whole trace",
         run: pipeline,
+    },
+    Step {
+        name: "interop",
+        quick: false,
+        advice: "what differs stands above, behind UNEXPECTED; tests/interop/src/deviation.rs lists \
+                 what is known of the SDKs",
+        run: run_interop,
     },
     Step {
         name: "deny",
@@ -218,6 +226,10 @@ fn fuzz(session: &mut Session) -> Result<(), StepError> {
 
 fn pipeline(session: &mut Session) -> Result<(), StepError> {
     Cargo::new(&session.root, &["run", "-p", "pipeline"]).run()
+}
+
+fn run_interop(session: &mut Session) -> Result<(), StepError> {
+    interop::run(&session.root)
 }
 
 fn deny(session: &mut Session) -> Result<(), StepError> {

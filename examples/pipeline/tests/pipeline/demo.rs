@@ -137,8 +137,15 @@ async fn survives_the_kill_of(service: &str) {
     let last = LastLine::of(&demo);
     assert_eq!(last.orphans, missing);
     assert_eq!(last.services, 4);
-    let said =
-        format!("{missing} parents are missing: {service} was killed before it had exported them");
+    let said = match missing {
+        0 => format!("no parent is missing: {service} had exported all before it was killed"),
+        1 => format!("1 parent is missing: {service} was killed before it had exported it"),
+        _ => {
+            format!(
+                "{missing} parents are missing: {service} was killed before it had exported them"
+            )
+        }
+    };
     assert!(demo.stdout.contains(&said), "{said}");
 }
 

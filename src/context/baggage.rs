@@ -88,7 +88,8 @@ impl Baggage {
     pub fn retain(&mut self, mut keep: impl FnMut(&Member<'_>) -> bool) {
         let kept: Vec<_> = self.iter().filter(|member| keep(member)).collect();
         if kept.len() != self.members {
-            *self = Self::from_members(kept);
+            let (members, bytes) = (limits::BAGGAGE_MEMBERS, limits::BAGGAGE_BYTES);
+            *self = Self::from_members_within(members, bytes, kept);
         }
     }
 
@@ -113,13 +114,18 @@ impl Baggage {
         Self { list, members, sentry_members }
     }
 
-    /// A list of members that were checked where they come from, as they stand there.
-    pub(crate) fn from_members<'a>(members: impl IntoIterator<Item = Member<'a>>) -> Self {
+    /// A list of members that were checked where they come from, as they stand there. What does not
+    /// fit any more is left out whole.
+    pub(crate) fn from_members_within<'a>(
+        max_members: usize,
+        max_bytes: usize,
+        members: impl IntoIterator<Item = Member<'a>>,
+    ) -> Self {
         let mut text = String::new();
         let (mut count, mut sentry) = (0, 0);
         for member in members {
-            if count == limits::BAGGAGE_MEMBERS
-                || text.len() + usize::from(count > 0) + member.raw.len() > limits::BAGGAGE_BYTES
+            if count == max_members
+                || text.len() + usize::from(count > 0) + member.raw.len() > max_bytes
             {
                 continue;
             }

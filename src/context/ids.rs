@@ -1,4 +1,6 @@
+use std::collections::hash_map::RandomState;
 use std::fmt;
+use std::hash::{BuildHasher, Hasher};
 use std::num::{NonZeroU64, NonZeroU128};
 
 /// Names a trace: 16 bytes, never all zero.
@@ -20,6 +22,16 @@ impl TraceId {
         match NonZeroU128::new(number) {
             Some(id) => Some(Self(id)),
             None => None,
+        }
+    }
+
+    /// A new id, all of its bits drawn at random.
+    #[must_use]
+    pub fn random() -> Self {
+        loop {
+            if let Some(id) = Self::from_u128(u128::from(draw()) << 64 | u128::from(draw())) {
+                return id;
+            }
         }
     }
 
@@ -70,6 +82,16 @@ impl SpanId {
         }
     }
 
+    /// A new id, drawn at random.
+    #[must_use]
+    pub fn random() -> Self {
+        loop {
+            if let Some(id) = Self::from_u64(draw()) {
+                return id;
+            }
+        }
+    }
+
     /// The id as a number, most significant byte first on the wire.
     #[must_use]
     pub const fn to_u64(self) -> u64 {
@@ -93,6 +115,12 @@ impl fmt::Debug for SpanId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "SpanId({self})")
     }
+}
+
+/// The standard library's hasher has new keys each time, which the system's random source begins:
+/// unlike a seeded generator, two machines that boot alike do not draw alike.
+fn draw() -> u64 {
+    RandomState::new().build_hasher().finish()
 }
 
 /// Decodes exactly `2 * N` lower-case hex digits. `None` for another length or any other byte.
@@ -192,6 +220,16 @@ mod tests {
         for bad in [&b"0AFF"[..], b"0af", b"0aff0", b"+aff", b"0af ", b"0a\xffff", b""] {
             assert_eq!(decode_hex::<2>(bad), None);
         }
+    }
+
+    #[test]
+    fn ids_that_are_drawn_differ_in_every_bit() {
+        let drawn: Vec<_> = (0..1000).map(|_| TraceId::random().to_u128()).collect();
+        let (any, all) = drawn.iter().fold((0, u128::MAX), |(any, all), id| (any | id, all & id));
+        assert_eq!((any, all), (u128::MAX, 0));
+        let distinct: std::collections::HashSet<_> = drawn.iter().collect();
+        assert_eq!(distinct.len(), drawn.len());
+        assert_ne!(SpanId::random(), SpanId::random());
     }
 
     #[test]

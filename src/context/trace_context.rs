@@ -1,4 +1,6 @@
-use super::{Baggage, Decision, SpanId, TraceParent, TraceState};
+use std::sync::Arc;
+
+use super::{Baggage, Decision, SpanId, TraceId, TraceParent, TraceState};
 
 /// Everything that travels with a request: parent, vendor state and baggage.
 ///
@@ -8,8 +10,10 @@ pub struct TraceContext {
     parent: Option<TraceParent>,
     state: TraceState,
     baggage: Baggage,
+    transaction: Option<Arc<str>>,
     sampling_frozen: bool,
     begun_here: bool,
+    own_span: bool,
 }
 
 impl TraceContext {
@@ -17,6 +21,21 @@ impl TraceContext {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// A trace that begins here, for who has no SDK to begin it: its ids are drawn at random, and its
+    /// parent is a span that nobody records.
+    ///
+    /// ```
+    /// use throughline::context::{Decision, TraceContext};
+    ///
+    /// let context = TraceContext::begin(Decision::Sampled);
+    /// assert!(context.parent().is_some_and(|parent| parent.random()));
+    /// ```
+    #[must_use]
+    pub fn begin(decision: Decision) -> Self {
+        let parent = TraceParent::new(TraceId::random(), SpanId::random(), decision);
+        Self { parent: Some(parent.with_random(true)), begun_here: true, ..Self::default() }
     }
 
     /// Where the trace comes from; `None` if a new one starts here.
@@ -60,10 +79,26 @@ impl TraceContext {
         self.sampling_frozen
     }
 
+    /// Names what begins here, for the dynamic sampling context of a trace that has its head in this
+    /// process (rule SE-6): a route like `GET /users/{id}`, never a path with its ids in it.
+    #[must_use]
+    pub fn with_transaction(self, name: impl Into<Arc<str>>) -> Self {
+        Self { transaction: Some(name.into()), ..self }
+    }
+
+    /// The name given by [`with_transaction`](Self::with_transaction).
+    #[must_use]
+    pub fn transaction(&self) -> Option<&str> {
+        self.transaction.as_deref()
+    }
+
     /// Whether there is nothing to carry.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.parent.is_none() && self.state.is_empty() && self.baggage.is_empty()
+        self.parent.is_none()
+            && self.state.is_empty()
+            && self.baggage.is_empty()
+            && self.transaction.is_none()
     }
 
     /// The same context, seen from a span of this trace: what the next hop's parent is. Without a
@@ -71,16 +106,26 @@ impl TraceContext {
     #[must_use]
     pub fn child(mut self, span: SpanId, decision: Decision) -> Self {
         self.parent = self.parent.map(|parent| parent.child(span, decision));
+        self.own_span = self.parent.is_some();
         self
     }
 
-    /// The context of a new trace that keeps the application's baggage. State and dynamic sampling
-    /// context belong to the old trace and stay behind (rules TS-12, BO-2).
+    /// The context of a new trace, seen from its first span, that keeps the application's baggage.
+    /// State and dynamic sampling context belong to the old trace and stay behind (rules TS-12, BO-2),
+    /// and so does the name of a transaction that was part of one.
     #[must_use]
     pub fn restart(self, parent: TraceParent) -> Self {
         let mut baggage = self.baggage;
         baggage.retain(|member| !member.is_sentry());
-        Self { parent: Some(parent), baggage, begun_here: true, ..Self::default() }
+        let transaction = self.transaction.filter(|_| self.parent.is_none());
+        Self {
+            parent: Some(parent),
+            baggage,
+            transaction,
+            begun_here: true,
+            own_span: true,
+            ..Self::default()
+        }
     }
 
     pub(crate) fn from_parts(
@@ -89,12 +134,17 @@ impl TraceContext {
         baggage: Baggage,
         sampling_frozen: bool,
     ) -> Self {
-        Self { parent, state, baggage, sampling_frozen, begun_here: false }
+        Self { parent, state, baggage, sampling_frozen, ..Self::default() }
     }
 
     /// Whether the trace began in this process: nobody before has said anything about its id.
     pub(crate) fn begun_here(&self) -> bool {
         self.begun_here
+    }
+
+    /// Whether the parent is a span of this process.
+    pub(crate) fn has_own_span(&self) -> bool {
+        self.own_span
     }
 }
 
@@ -107,7 +157,6 @@ impl From<TraceParent> for TraceContext {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::context::TraceId;
 
     fn parent(trace: u128, span: u64) -> TraceParent {
         let (Some(trace), Some(span)) = (TraceId::from_u128(trace), SpanId::from_u64(span)) else {

@@ -3,6 +3,7 @@
 use serde::de::{Deserialize, Deserializer, Error};
 
 use super::{BaggageKeys, Format, Propagator, SentryConfig};
+use crate::context::SpanId;
 
 /// Every field may be left out. Formats have the names of `OTEL_PROPAGATORS`.
 ///
@@ -37,6 +38,16 @@ impl<'de> Deserialize<'de> for Propagator {
         }
         if let Some(set) = config.random_bit {
             propagator = propagator.random_bit(set);
+        }
+        if config.fresh_ids {
+            propagator = propagator.fresh_ids(SpanId::random);
+        }
+        propagator = propagator.max_baggage(
+            config.max_baggage_members.unwrap_or(usize::MAX),
+            config.max_baggage_bytes.unwrap_or(usize::MAX),
+        );
+        if let Some(bytes) = config.max_trace_state_bytes {
+            propagator = propagator.max_trace_state(bytes);
         }
         match config.sentry {
             None => Ok(propagator),
@@ -81,7 +92,12 @@ struct Config {
     primary: Option<Format>,
     accept_baggage: Option<BaggageKeys>,
     forward_baggage: Option<BaggageKeys>,
+    max_baggage_members: Option<usize>,
+    max_baggage_bytes: Option<usize>,
+    max_trace_state_bytes: Option<usize>,
     random_bit: Option<bool>,
+    #[serde(default)]
+    fresh_ids: bool,
     sentry: Option<Sentry>,
 }
 

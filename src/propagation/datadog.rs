@@ -9,8 +9,7 @@ use std::fmt::Write;
 use super::received::Single;
 use super::{Field, FieldValue, Injector, Received, Rule};
 use crate::context::{
-    Decision, SpanId, TraceContext, TraceId, TraceParent, TraceState, decode_hex, is_value,
-    trim_ows,
+    Decision, SpanId, TraceId, TraceParent, TraceState, decode_hex, is_value, trim_ows,
 };
 use crate::limits;
 
@@ -39,8 +38,12 @@ pub(super) fn parse(received: &Received<'_>) -> Result<Option<(TraceParent, Stri
 }
 
 /// Writes the headers.
-pub(super) fn inject<C: Injector + ?Sized>(context: &TraceContext, carrier: &mut C) {
-    let Some(parent) = context.parent() else {
+pub(super) fn inject<C: Injector + ?Sized>(
+    parent: Option<&TraceParent>,
+    state: &TraceState,
+    carrier: &mut C,
+) {
+    let Some(parent) = parent else {
         for field in FIELDS {
             carrier.remove(field);
         }
@@ -53,7 +56,7 @@ pub(super) fn inject<C: Injector + ?Sized>(context: &TraceContext, carrier: &mut
     set(Field::DatadogTraceId, number(low).to_string());
     set(Field::DatadogParentId, parent.parent_id().to_u64().to_string());
 
-    let dd = context.trace_state().get(MEMBER).unwrap_or_default();
+    let dd = state.get(MEMBER).unwrap_or_default();
     let mut tags = String::new();
     if number(high) != 0 {
         let _ = write!(tags, "{HIGH}={:016x}", number(high));

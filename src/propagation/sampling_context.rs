@@ -7,7 +7,12 @@ use crate::context::{Baggage, TraceId, TraceParent};
 
 /// Appends the context of a trace that begins here (rule SE-6). It is a function of the trace, so that
 /// every send of the trace says the same without a place to freeze it in.
-pub(super) fn describe(config: &SentryConfig, parent: &TraceParent, baggage: &mut Baggage) {
+pub(super) fn describe(
+    config: &SentryConfig,
+    parent: &TraceParent,
+    transaction: Option<&str>,
+    baggage: &mut Baggage,
+) {
     let rand = sample_rand(parent, config.sample_rate);
     let rate = config.sample_rate.map(|rate| rate.to_string());
     let trace_id = parent.trace_id().to_string();
@@ -19,6 +24,7 @@ pub(super) fn describe(config: &SentryConfig, parent: &TraceParent, baggage: &mu
         ("sentry-sampled", parent.sampled().map(|yes| if yes { "true" } else { "false" })),
         ("sentry-release", config.release.as_deref()),
         ("sentry-environment", config.environment.as_deref()),
+        ("sentry-transaction", transaction),
         ("sentry-org_id", config.org_id.as_deref()),
     ];
     for (key, value) in members {
@@ -99,7 +105,7 @@ mod tests {
 
     fn described(config: &SentryConfig, parent: &TraceParent) -> Baggage {
         let mut baggage = Baggage::default();
-        describe(config, parent, &mut baggage);
+        describe(config, parent, Some("GET /users/{id}"), &mut baggage);
         baggage
     }
 
@@ -113,7 +119,8 @@ mod tests {
             once.as_str(),
             "sentry-trace_id=0000000000000000\
              00ffffffffffffff,sentry-public_key=k,sentry-sample_rate=1,sentry-sample_rand=0.000000,\
-             sentry-sampled=true,sentry-release=r@1,sentry-environment=e"
+             sentry-sampled=true,sentry-release=r@1,sentry-environment=e,\
+             sentry-transaction=GET%20/users/{id}"
         );
     }
 

@@ -1,0 +1,196 @@
+//! From one context to the fields of a carrier.
+
+use super::Propagator;
+use super::combine::OTHERS;
+use crate::context::{Baggage, Member, TraceContext, TraceParent, TraceState};
+use crate::propagation::carrier::{FieldValue, Injector};
+use crate::propagation::received::FieldSet;
+use crate::propagation::trace_texts::{TextPart, TraceTexts};
+use crate::propagation::{
+    Field, Format, Received, SentryConfig, b3, baggage, datadog, sampling_context, xray,
+};
+
+impl Propagator {
+    /// Writes the context into the carrier. Every trace field that stands there in an emitted format
+    /// is replaced (rule BO-3), or removed if there is nothing to send (rule TP-9). Baggage is added
+    /// to what stands there: a key that is there already stays as it is, and a second injection
+    /// changes nothing (rule BG-11).
+    pub fn inject<C: Injector + ?Sized>(&self, context: &TraceContext, carrier: &mut C) {
+        // With nothing to add and no set of Sentry's to replace, what stands there stays.
+        let writes_baggage = self.emit.has(Format::Sentry)
+            || (self.emit.has(Format::Baggage) && !context.baggage().is_empty());
+        // What is looked up comes first, since a carrier that is still empty answers for nothing:
+        // 100 instructions a header.
+        let existing = if writes_baggage {
+            existing_baggage(carrier, self.emit.has(Format::Sentry))
+        } else {
+            None
+        };
+        let parent = self.parent_out(context);
+        self.inject_trace(parent.as_ref(), context.trace_state(), carrier);
+        if writes_baggage {
+            self.inject_baggage(context, existing, carrier);
+        }
+        if self.emit.has_others() {
+            self.inject_others(parent.as_ref(), context.trace_state(), carrier);
+        }
+    }
+
+    /// The parent as the next hop is told of it.
+    fn parent_out(&self, context: &TraceContext) -> Option<TraceParent> {
+        let mut parent = *context.parent()?;
+        if context.begun_here() && !self.random_bit {
+            parent = parent.with_random(false);
+        }
+        match self.fresh_ids {
+            Some(draw) if !context.has_own_span() => Some(parent.child(draw(), parent.decision())),
+            _ => Some(parent),
+        }
+    }
+
+    /// Writes the headers that name the parent, and the state that goes with it (rule TS-1).
+    fn inject_trace<C: Injector + ?Sized>(
+        &self,
+        parent: Option<&TraceParent>,
+        state: &TraceState,
+        carrier: &mut C,
+    ) {
+        let emits_state = self.emit.has(Format::TraceContext);
+        let sends_state = parent.is_some() && !state.is_empty();
+        if emits_state && !sends_state {
+            carrier.remove(Field::TraceState);
+        }
+        let texts = parent.map(|parent| TraceTexts::new(parent, self.emit));
+        let mut put = |field, part: Option<TextPart<'_>>| match part {
+            Some(part) => carrier.set(field, FieldValue::part(part)),
+            None => carrier.remove(field),
+        };
+        if self.emit.has(Format::TraceContext) {
+            put(Field::TraceParent, texts.as_ref().map(TraceTexts::traceparent));
+        }
+        if self.emit.has(Format::Sentry) {
+            put(Field::SentryTrace, texts.as_ref().map(TraceTexts::sentry_trace));
+        }
+        if emits_state && sends_state {
+            self.inject_state(state, carrier);
+        }
+    }
+
+    fn inject_state<C: Injector + ?Sized>(&self, state: &TraceState, carrier: &mut C) {
+        if state.header_value().len() <= self.max_trace_state_bytes {
+            return carrier.set(Field::TraceState, FieldValue::shared(state.header_value()));
+        }
+        let mut short = state.clone();
+        short.shorten(self.max_trace_state_bytes);
+        if short.is_empty() {
+            carrier.remove(Field::TraceState);
+        } else {
+            carrier.set(Field::TraceState, FieldValue::shared(short.header_value()));
+        }
+    }
+
+    fn inject_others<C: Injector + ?Sized>(
+        &self,
+        parent: Option<&TraceParent>,
+        state: &TraceState,
+        carrier: &mut C,
+    ) {
+        for format in OTHERS.into_iter().filter(|format| self.emit.has(*format)) {
+            match format {
+                Format::B3 => b3::inject_single(parent, carrier),
+                Format::B3Multi => b3::inject_multi(parent, carrier),
+                Format::Datadog => datadog::inject(parent, state, carrier),
+                _ => xray::inject(parent, carrier),
+            }
+        }
+    }
+
+    fn inject_baggage<C: Injector + ?Sized>(
+        &self,
+        context: &TraceContext,
+        existing: Option<Baggage>,
+        carrier: &mut C,
+    ) {
+        let described = self.sentry.as_ref().and_then(|config| describe(config, context));
+        if existing.is_some() || described.is_some() || !self.sends_all(context) {
+            return self.inject_chosen_baggage(context, existing, described, carrier);
+        }
+        if !context.baggage().is_empty() {
+            let list = FieldValue::shared(context.baggage().header_value());
+            carrier.set(Field::Baggage, list);
+        }
+    }
+
+    /// Writes what goes out of a list of which not all does, or to which something comes.
+    #[cold]
+    fn inject_chosen_baggage<C: Injector + ?Sized>(
+        &self,
+        context: &TraceContext,
+        existing: Option<Baggage>,
+        described: Option<Baggage>,
+        carrier: &mut C,
+    ) {
+        let sentry = described.as_ref().unwrap_or(context.baggage());
+        let sentry = sentry.iter().filter(|m| m.is_sentry() && self.sends(m, context));
+        let there = || existing.iter().flat_map(Baggage::iter);
+        let other = context.baggage().iter().filter(|member| {
+            !member.is_sentry()
+                && self.sends(member, context)
+                && !there().any(|known| known.key() == member.key())
+        });
+        // What is cut off at the limit should be the application's, not the trace's.
+        let out = Baggage::from_members_within(
+            self.max_baggage_members,
+            self.max_baggage_bytes,
+            sentry.chain(there()).chain(other),
+        );
+        if !out.is_empty() {
+            carrier.set(Field::Baggage, FieldValue::shared(out.header_value()));
+        } else if existing.is_some() {
+            carrier.remove(Field::Baggage);
+        }
+    }
+
+    /// Whether a member goes out. Sentry's travel with `sentry-trace` only.
+    fn sends(&self, member: &Member<'_>, context: &TraceContext) -> bool {
+        if member.is_sentry() {
+            self.emit.has(Format::Sentry) && context.parent().is_some()
+        } else {
+            self.emit.has(Format::Baggage) && self.forward_baggage.have(member.key())
+        }
+    }
+
+    /// Whether every member goes out, which the usual settings tell without a look at them.
+    fn sends_all(&self, context: &TraceContext) -> bool {
+        let baggage = context.baggage();
+        let sentry = self.emit.has(Format::Sentry) && context.parent().is_some();
+        let other = self.emit.has(Format::Baggage) && self.forward_baggage.are_all();
+        let usual = (sentry || baggage.sentry().is_empty())
+            && (other || baggage.sentry_len() == baggage.len());
+        let fits = baggage.len() <= self.max_baggage_members
+            && baggage.header_value().len() <= self.max_baggage_bytes;
+        fits && (usual || baggage.iter().all(|member| self.sends(&member, context)))
+    }
+}
+
+/// The dynamic sampling context of a trace that begins here, if we are to make one.
+fn describe(config: &SentryConfig, context: &TraceContext) -> Option<Baggage> {
+    let parent = context.parent()?;
+    if context.sampling_frozen() || !context.baggage().sentry().is_empty() {
+        return None;
+    }
+    let mut baggage = Baggage::default();
+    sampling_context::describe(config, parent, context.transaction(), &mut baggage);
+    Some(baggage)
+}
+
+/// The baggage that stands in a carrier, without Sentry's members if those are to be replaced.
+fn existing_baggage<C: Injector + ?Sized>(carrier: &C, replace_sentry: bool) -> Option<Baggage> {
+    let mut received = Received::new(FieldSet::of(&[Field::Baggage]));
+    carrier.existing(&mut received);
+    let (mut baggage, _) = baggage::parse(received.list(Field::Baggage)?, &mut |_| {});
+    if replace_sentry {
+        baggage.retain(|member| !member.is_sentry());
+    }
+    Some(baggage)
+}

@@ -3,7 +3,8 @@ use std::fmt;
 
 use http::HeaderValue;
 
-use super::{list, percent};
+use super::list::{self, List};
+use super::percent;
 use crate::limits;
 
 /// What applications add to a trace: the list of a
@@ -20,9 +21,9 @@ use crate::limits;
 /// assert_eq!(baggage.get("user").as_deref(), Some("Jürgen"));
 /// assert_eq!(baggage.sentry().get("release").as_deref(), Some("1.0"));
 /// ```
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct Baggage {
-    list: HeaderValue,
+    list: List,
     members: usize,
     sentry_members: usize,
 }
@@ -31,7 +32,7 @@ impl Baggage {
     /// The list as it goes on the wire.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        list::text(&self.list)
+        self.list.as_str()
     }
 
     /// Number of members, at most 64.
@@ -78,7 +79,7 @@ impl Baggage {
         if text.len() > limits::BAGGAGE_BYTES || self.members == limits::BAGGAGE_MEMBERS {
             return Err(BaggageError { full: true });
         }
-        self.list = list::from_checked(text);
+        self.list = text.into();
         self.members += 1;
         self.sentry_members += usize::from(key.starts_with(SENTRY_PREFIX));
         Ok(())
@@ -104,14 +105,19 @@ impl Baggage {
         self.sentry_members
     }
 
-    /// The list as a header value that shares its bytes.
-    pub(crate) fn header_value(&self) -> &HeaderValue {
-        &self.list
+    /// The list as a header value that shares its bytes, if there is a member.
+    pub(crate) fn header_value(&self) -> Option<&HeaderValue> {
+        self.list.as_header_value()
+    }
+
+    /// Length of the list in bytes.
+    pub(crate) fn encoded_len(&self) -> usize {
+        self.list.len()
     }
 
     /// A list whose members were all checked and counted.
     pub(crate) fn from_checked(list: HeaderValue, members: usize, sentry_members: usize) -> Self {
-        Self { list, members, sentry_members }
+        Self { list: list.into(), members, sentry_members }
     }
 
     /// A list of members that were checked where they come from, as they stand there. What does not
@@ -136,13 +142,7 @@ impl Baggage {
             count += 1;
             sentry += usize::from(member.is_sentry());
         }
-        Self { list: list::from_checked(text), members: count, sentry_members: sentry }
-    }
-}
-
-impl Default for Baggage {
-    fn default() -> Self {
-        Self { list: list::EMPTY, members: 0, sentry_members: 0 }
+        Self { list: text.into(), members: count, sentry_members: sentry }
     }
 }
 

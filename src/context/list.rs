@@ -40,15 +40,40 @@ pub(crate) fn leading(bytes: &[u8], table: &[u8; 256], class: u8) -> usize {
     length + rest.iter().position(is_other).unwrap_or(rest.len())
 }
 
-/// The text of a list that was checked to be visible ASCII, spaces and tabs when it was built.
-pub(super) fn text(list: &HeaderValue) -> &str {
-    list.to_str().unwrap_or_default()
+/// A list whose members were all checked when it was made: visible ASCII, spaces and tabs.
+///
+/// The empty list is no value at all: making, cloning and dropping it takes no call.
+#[derive(Clone, Default)]
+pub(super) struct List(Option<HeaderValue>);
+
+impl List {
+    pub(super) fn as_str(&self) -> &str {
+        self.0.as_ref().and_then(|list| list.to_str().ok()).unwrap_or_default()
+    }
+
+    pub(super) fn as_header_value(&self) -> Option<&HeaderValue> {
+        self.0.as_ref()
+    }
+
+    /// Length in bytes.
+    pub(super) fn len(&self) -> usize {
+        self.0.as_ref().map_or(0, HeaderValue::len)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
 }
 
-/// A list from a text that consists of checked members only.
-pub(super) fn from_checked(text: String) -> HeaderValue {
-    HeaderValue::from_maybe_shared(bytes::Bytes::from(text)).unwrap_or(EMPTY)
+impl From<HeaderValue> for List {
+    fn from(list: HeaderValue) -> Self {
+        Self(Some(list))
+    }
 }
 
-/// The list without members.
-pub(super) const EMPTY: HeaderValue = HeaderValue::from_static("");
+impl From<String> for List {
+    fn from(list: String) -> Self {
+        let list = HeaderValue::from_maybe_shared(bytes::Bytes::from(list));
+        Self(list.ok().filter(|list| !list.is_empty()))
+    }
+}

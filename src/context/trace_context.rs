@@ -10,7 +10,7 @@ pub struct TraceContext {
     parent: Option<TraceParent>,
     state: TraceState,
     baggage: Baggage,
-    transaction: Option<Arc<str>>,
+    transaction: Option<Arc<String>>,
     sampling_frozen: bool,
     begun_here: bool,
     own_span: bool,
@@ -82,14 +82,14 @@ impl TraceContext {
     /// Names what begins here, for the dynamic sampling context of a trace that has its head in this
     /// process (rule SE-6): a route like `GET /users/{id}`, never a path with its ids in it.
     #[must_use]
-    pub fn with_transaction(self, name: impl Into<Arc<str>>) -> Self {
-        Self { transaction: Some(name.into()), ..self }
+    pub fn with_transaction(self, name: impl Into<String>) -> Self {
+        Self { transaction: Some(Arc::new(name.into())), ..self }
     }
 
     /// The name given by [`with_transaction`](Self::with_transaction).
     #[must_use]
     pub fn transaction(&self) -> Option<&str> {
-        self.transaction.as_deref()
+        self.transaction.as_deref().map(String::as_str)
     }
 
     /// Whether there is nothing to carry.

@@ -2,7 +2,7 @@ use std::fmt;
 
 use http::HeaderValue;
 
-use super::list;
+use super::list::{self, List};
 use crate::limits;
 
 /// What vendors add to a trace: the list of a
@@ -18,16 +18,16 @@ use crate::limits;
 /// assert_eq!(state.as_str(), "b=3,a=1");
 /// assert_eq!(state.get("a"), Some("1"));
 /// ```
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct TraceState {
-    list: HeaderValue,
+    list: List,
 }
 
 impl TraceState {
     /// The list as it goes on the wire.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        list::text(&self.list)
+        self.list.as_str()
     }
 
     /// Whether the list has no member. An empty list is never sent (rule TS-4).
@@ -62,14 +62,14 @@ impl TraceState {
         }
         let kept =
             self.iter().filter(|(name, _)| *name != key).take(limits::TRACESTATE_MEMBERS - 1);
-        self.list = list::from_checked(join(std::iter::once((key, value)).chain(kept)));
+        self.list = join(std::iter::once((key, value)).chain(kept)).into();
         Ok(())
     }
 
     /// Removes a member, if it is there.
     pub fn remove(&mut self, key: &str) {
         if self.get(key).is_some() {
-            self.list = list::from_checked(join(self.iter().filter(|(name, _)| *name != key)));
+            self.list = join(self.iter().filter(|(name, _)| *name != key)).into();
         }
     }
 
@@ -88,23 +88,17 @@ impl TraceState {
             let victim = entries.iter().rposition(|entry| size(entry) > LONG_ENTRY).unwrap_or(last);
             total = total.saturating_sub(size(&entries.remove(victim)) + 1);
         }
-        self.list = list::from_checked(join(entries.into_iter()));
+        self.list = join(entries.into_iter()).into();
     }
 
-    /// The list as a header value that shares its bytes.
-    pub(crate) fn header_value(&self) -> &HeaderValue {
-        &self.list
+    /// The list as a header value that shares its bytes, if there is a member.
+    pub(crate) fn header_value(&self) -> Option<&HeaderValue> {
+        self.list.as_header_value()
     }
 
     /// A list whose members were all checked.
     pub(crate) fn from_checked(list: HeaderValue) -> Self {
-        Self { list }
-    }
-}
-
-impl Default for TraceState {
-    fn default() -> Self {
-        Self { list: list::EMPTY }
+        Self { list: list.into() }
     }
 }
 

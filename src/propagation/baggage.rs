@@ -6,8 +6,8 @@ use std::str::FromStr;
 use super::received::List;
 use super::{Field, ParseError, RawValue, Rule};
 use crate::context::{
-    Baggage, SENTRY_PREFIX, TraceId, decode_hex, leading_octets, leading_properties, leading_token,
-    percent_decode, trim_ows, trim_ows_start,
+    Baggage, SENTRY_PREFIX, leading_octets, leading_properties, leading_token, percent_decode,
+    trim_ows, trim_ows_start,
 };
 use crate::limits;
 
@@ -110,9 +110,9 @@ impl<'a> Sampling<'a> {
         known.get_or_insert(value);
     }
 
-    /// Whether the trace that is described is that one, if any is named.
-    pub(super) fn is_of(&self, trace_id: TraceId) -> bool {
-        let named = |digits: &[u8]| decode_hex(digits) == Some(trace_id.to_bytes());
+    /// Whether the trace that is described is that of a valid `sentry-trace`, if any is named.
+    pub(super) fn is_of(&self, sentry_trace: &[u8]) -> bool {
+        let named = |digits: &[u8]| trim_ows_start(sentry_trace).get(..TRACE_ID) == Some(digits);
         self.trace_id.is_none_or(|raw| {
             named(raw) || decode(Some(raw)).is_some_and(|decoded| named(decoded.as_bytes()))
         })
@@ -122,8 +122,20 @@ impl<'a> Sampling<'a> {
         decode(self.org_id)
     }
 
+    /// The rate, if it is a number from 0 to 1.
     pub(super) fn sample_rate(&self) -> Option<f64> {
-        decode(self.sample_rate)?.parse().ok()
+        let rate = decode(self.sample_rate)?.parse().ok();
+        rate.filter(|rate| (0.0..=1.0).contains(rate))
+    }
+
+    /// Whether the rate is 0. The usual forms of other rates need no conversion.
+    pub(super) fn has_rate_zero(&self) -> bool {
+        let is_number = |raw: &[u8]| raw.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'.'));
+        match self.sample_rate {
+            None => false,
+            Some(raw) if is_number(raw) && raw.iter().any(|byte| *byte > b'0') => false,
+            Some(_) => self.sample_rate() == Some(0.0),
+        }
     }
 
     /// Whether `sample_rand` is a number from 0 to below 1 (rule SE-7).
@@ -139,6 +151,9 @@ impl<'a> Sampling<'a> {
         number.is_some_and(|rand| (0.0..1.0).contains(&rand))
     }
 }
+
+/// Digits of a trace id.
+const TRACE_ID: usize = 32;
 
 /// With more nines than this behind the point, a number is rounded up to 1.
 const EXACT_DIGITS: usize = 15;

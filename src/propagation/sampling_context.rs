@@ -41,13 +41,12 @@ pub(super) fn complete(parent: &TraceParent, sampling: &Sampling<'_>, baggage: &
     if baggage.sentry().is_empty() {
         return;
     }
-    let rate = sampling.sample_rate().filter(|rate| (0.0..=1.0).contains(rate));
-    let contradicts = rate == Some(0.0) && parent.sampled() == Some(true);
+    let contradicts = parent.sampled() == Some(true) && sampling.has_rate_zero();
     if sampling.has_sample_rand() && !contradicts {
         return;
     }
     baggage.retain(|member| member.key() != SAMPLE_RAND);
-    if let Some(rand) = sample_rand(parent, rate) {
+    if let Some(rand) = sample_rand(parent, sampling.sample_rate()) {
         // Where it does not fit any more, the others count more (rule BG-10).
         let _ = baggage.push(SAMPLE_RAND, &rand);
     }

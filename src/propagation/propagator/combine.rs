@@ -83,6 +83,7 @@ fn whole_id(parents: &[Found], winner: TraceParent) -> TraceId {
 }
 
 /// Whether two headers name the same trace. Formats with ids of 64 bits give the low half.
+#[inline]
 pub(super) fn same_trace(one: Option<TraceParent>, other: Option<TraceParent>) -> bool {
     let (Some(one), Some(other)) = (one, other) else { return false };
     let (one, other) = (one.trace_id().to_u128(), other.trace_id().to_u128());

@@ -44,22 +44,11 @@ impl Propagator {
             notes.refuse(Field::SentryTrace, Rule::Se8);
             return notes.with(TraceContext::new());
         }
-        let usual = [(Format::TraceContext, w3c), (Format::Sentry, sentry)];
-        let (parent, dd) = if self.accept.has_others() {
-            let (others, dd) = self.parents_from_others(received, &mut notes);
-            let [a, b] = usual;
-            let [c, d, e, f] = others;
-            (self.combine(&[a, b, c, d, e, f], &mut notes), dd)
-        } else if w3c.is_some() && sentry.is_some() {
-            (self.combine(&usual, &mut notes), None)
-        } else {
-            (w3c.or(sentry), None)
-        };
-        let is_trace_of = |one: Option<TraceParent>| same_trace(one, parent);
-
-        let from_sentry = is_trace_of(sentry);
+        let (parent, datadog) = self.parent_in(w3c, sentry, received, &mut notes);
+        let from_sentry = same_trace(sentry, parent);
         if self.accept.has(Format::Sentry) && !baggage.sentry().is_empty() {
-            if let Some(rule) = sampling_context_refused(sentry.as_ref(), from_sentry, &sampling) {
+            let sentry_trace = sentry.and_then(|_| text_of(received, Field::SentryTrace));
+            if let Some(rule) = sampling_context_refused(sentry_trace, from_sentry, &sampling) {
                 baggage.retain(|member| !member.is_sentry());
                 notes.refuse(Field::Baggage, rule);
             }
@@ -67,20 +56,33 @@ impl Propagator {
         if let Some(parent) = parent.filter(|_| from_sentry) {
             sampling_context::complete(&parent, &sampling, &mut baggage);
         }
-        let mut state = if is_trace_of(w3c) {
-            state_in(received, &mut notes)
-        } else {
-            if w3c.is_none() && received.list(Field::TraceState).is_some() {
-                notes.refuse(Field::TraceState, Rule::Ts1);
-            }
-            TraceState::default()
-        };
-        if let Some((datadog, member)) = dd
-            && is_trace_of(Some(datadog))
+        let mut state = state_in(received, w3c, parent, &mut notes);
+        if let Some((of, member)) = datadog
+            && same_trace(Some(of), parent)
         {
             datadog::remember(&member, &mut state);
         }
         notes.with(TraceContext::from_parts(parent, state, baggage, from_sentry))
+    }
+
+    /// The one parent, and what Datadog's headers say beside theirs.
+    fn parent_in(
+        &self,
+        w3c: Option<TraceParent>,
+        sentry: Option<TraceParent>,
+        received: &Received<'_>,
+        notes: &mut Notes,
+    ) -> (Option<TraceParent>, Option<(TraceParent, String)>) {
+        let usual = [(Format::TraceContext, w3c), (Format::Sentry, sentry)];
+        if self.accept.has_others() {
+            let ([a, b], ([c, d, e, f], datadog)) =
+                (usual, self.parents_from_others(received, notes));
+            (self.combine(&[a, b, c, d, e, f], notes), datadog)
+        } else if w3c.is_some() && sentry.is_some() {
+            (self.combine(&usual, notes), None)
+        } else {
+            (w3c.or(sentry), None)
+        }
     }
 
     fn continues(&self, sampling: &Sampling<'_>) -> bool {
@@ -129,8 +131,28 @@ fn parent_from_sentry_trace(received: &Received<'_>, notes: &mut Notes) -> Optio
     parsed.map_err(|rule| notes.refuse(Field::SentryTrace, rule)).ok()
 }
 
-fn state_in(received: &Received<'_>, notes: &mut Notes) -> TraceState {
+/// The value of a field that several lines may repeat.
+fn text_of<'a>(received: &'a Received<'_>, field: Field) -> Option<&'a [u8]> {
+    match received.single(field) {
+        Single::One(value) | Single::Equal(value) => Some(value),
+        Single::Absent | Single::Different => None,
+    }
+}
+
+/// The vendors' state of the trace that `traceparent` names, if that is the one that is continued.
+fn state_in(
+    received: &Received<'_>,
+    w3c: Option<TraceParent>,
+    parent: Option<TraceParent>,
+    notes: &mut Notes,
+) -> TraceState {
     let Some(list) = received.list(Field::TraceState) else { return TraceState::default() };
+    if w3c.is_none() {
+        notes.refuse(Field::TraceState, Rule::Ts1);
+    }
+    if !same_trace(w3c, parent) {
+        return TraceState::default();
+    }
     tracestate::parse(list).unwrap_or_else(|rule| {
         notes.refuse(Field::TraceState, rule);
         TraceState::default()
@@ -139,13 +161,13 @@ fn state_in(received: &Received<'_>, notes: &mut Notes) -> TraceState {
 
 /// Why Sentry's members cannot describe the trace that is continued, if they cannot.
 fn sampling_context_refused(
-    sentry: Option<&TraceParent>,
+    sentry_trace: Option<&[u8]>,
     sentry_won: bool,
     sampling: &Sampling<'_>,
 ) -> Option<Rule> {
-    let Some(sentry) = sentry else { return Some(Rule::Se5) };
+    let Some(sentry_trace) = sentry_trace else { return Some(Rule::Se5) };
     if !sentry_won {
         return Some(Rule::Bo2);
     }
-    (!sampling.is_of(sentry.trace_id())).then_some(Rule::Se11)
+    (!sampling.is_of(sentry_trace)).then_some(Rule::Se11)
 }

@@ -1,5 +1,7 @@
 //! From one context to the fields of a carrier.
 
+use http::HeaderValue;
+
 use super::Propagator;
 use super::combine::OTHERS;
 use crate::context::{Baggage, Member, TraceContext, TraceParent, TraceState};
@@ -37,6 +39,7 @@ impl Propagator {
     }
 
     /// The parent as the next hop is told of it.
+    #[inline]
     fn parent_out(&self, context: &TraceContext) -> Option<TraceParent> {
         let mut parent = *context.parent()?;
         if context.begun_here() && !self.random_bit {
@@ -76,17 +79,20 @@ impl Propagator {
         }
     }
 
+    #[inline]
     fn inject_state<C: Injector + ?Sized>(&self, state: &TraceState, carrier: &mut C) {
-        if state.header_value().len() <= self.max_trace_state_bytes {
-            return carrier.set(Field::TraceState, FieldValue::shared(state.header_value()));
+        match state.header_value() {
+            Some(list) if list.len() <= self.max_trace_state_bytes => {
+                carrier.set(Field::TraceState, FieldValue::shared(list));
+            }
+            _ => self.inject_short_state(state.clone(), carrier),
         }
-        let mut short = state.clone();
-        short.shorten(self.max_trace_state_bytes);
-        if short.is_empty() {
-            carrier.remove(Field::TraceState);
-        } else {
-            carrier.set(Field::TraceState, FieldValue::shared(short.header_value()));
-        }
+    }
+
+    #[cold]
+    fn inject_short_state<C: Injector + ?Sized>(&self, mut state: TraceState, carrier: &mut C) {
+        state.shorten(self.max_trace_state_bytes);
+        set_list(Field::TraceState, state.header_value(), carrier);
     }
 
     fn inject_others<C: Injector + ?Sized>(
@@ -115,9 +121,8 @@ impl Propagator {
         if existing.is_some() || described.is_some() || !self.sends_all(context) {
             return self.inject_chosen_baggage(context, existing, described, carrier);
         }
-        if !context.baggage().is_empty() {
-            let list = FieldValue::shared(context.baggage().header_value());
-            carrier.set(Field::Baggage, list);
+        if let Some(list) = context.baggage().header_value() {
+            carrier.set(Field::Baggage, FieldValue::shared(list));
         }
     }
 
@@ -144,10 +149,8 @@ impl Propagator {
             self.max_baggage_bytes,
             sentry.chain(there()).chain(other),
         );
-        if !out.is_empty() {
-            carrier.set(Field::Baggage, FieldValue::shared(out.header_value()));
-        } else if existing.is_some() {
-            carrier.remove(Field::Baggage);
+        if existing.is_some() || !out.is_empty() {
+            set_list(Field::Baggage, out.header_value(), carrier);
         }
     }
 
@@ -161,6 +164,7 @@ impl Propagator {
     }
 
     /// Whether every member goes out, which the usual settings tell without a look at them.
+    #[inline]
     fn sends_all(&self, context: &TraceContext) -> bool {
         let baggage = context.baggage();
         let sentry = self.emit.has(Format::Sentry) && context.parent().is_some();
@@ -168,8 +172,17 @@ impl Propagator {
         let usual = (sentry || baggage.sentry().is_empty())
             && (other || baggage.sentry_len() == baggage.len());
         let fits = baggage.len() <= self.max_baggage_members
-            && baggage.header_value().len() <= self.max_baggage_bytes;
+            && baggage.encoded_len() <= self.max_baggage_bytes;
         fits && (usual || baggage.iter().all(|member| self.sends(&member, context)))
+    }
+}
+
+/// Writes a list, or removes the field if it is empty (rule TS-4).
+#[cold]
+fn set_list<C: Injector + ?Sized>(field: Field, list: Option<&HeaderValue>, carrier: &mut C) {
+    match list {
+        Some(list) => carrier.set(field, FieldValue::shared(list)),
+        None => carrier.remove(field),
     }
 }
 

@@ -162,6 +162,15 @@ impl fmt::Debug for Baggage {
     }
 }
 
+impl<'a> IntoIterator for &'a Baggage {
+    type Item = Member<'a>;
+    type IntoIter = Members<'a>;
+
+    fn into_iter(self) -> Members<'a> {
+        self.iter()
+    }
+}
+
 /// The members of a [`Baggage`].
 #[derive(Clone)]
 pub struct Members<'a> {

@@ -2,6 +2,7 @@ use std::collections::hash_map::RandomState;
 use std::fmt;
 use std::hash::{BuildHasher, Hasher};
 use std::num::{NonZeroU64, NonZeroU128};
+use std::str::FromStr;
 
 /// Names a trace: 16 bytes, never all zero.
 ///
@@ -45,6 +46,19 @@ impl TraceId {
     #[must_use]
     pub const fn to_bytes(self) -> [u8; 16] {
         self.0.get().to_be_bytes()
+    }
+}
+
+impl FromStr for TraceId {
+    type Err = IdError;
+
+    /// Parses 32 lower-case hex digits.
+    ///
+    /// # Errors
+    /// For anything else, and for the id that is all zero.
+    fn from_str(digits: &str) -> Result<Self, IdError> {
+        let bytes = decode_hex(digits.as_bytes());
+        bytes.and_then(|bytes| Self::from_u128(u128::from_be_bytes(bytes))).ok_or(IdError(()))
     }
 }
 
@@ -105,6 +119,19 @@ impl SpanId {
     }
 }
 
+impl FromStr for SpanId {
+    type Err = IdError;
+
+    /// Parses 16 lower-case hex digits.
+    ///
+    /// # Errors
+    /// For anything else, and for the id that is all zero.
+    fn from_str(digits: &str) -> Result<Self, IdError> {
+        let bytes = decode_hex(digits.as_bytes());
+        bytes.and_then(|bytes| Self::from_u64(u64::from_be_bytes(bytes))).ok_or(IdError(()))
+    }
+}
+
 impl fmt::Display for SpanId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:016x}", self.0)
@@ -116,6 +143,20 @@ impl fmt::Debug for SpanId {
         write!(f, "SpanId({self})")
     }
 }
+
+/// A text that is no id.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IdError(());
+
+impl fmt::Display for IdError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(
+            "an id is 32 (trace) or 16 (span) lower-case hex digits and not all zero (TP-1)",
+        )
+    }
+}
+
+impl std::error::Error for IdError {}
 
 /// The standard library's hasher has new keys each time, which the system's random source begins:
 /// unlike a seeded generator, two machines that boot alike do not draw alike.
@@ -230,6 +271,18 @@ mod tests {
         let distinct: std::collections::HashSet<_> = drawn.iter().collect();
         assert_eq!(distinct.len(), drawn.len());
         assert_ne!(SpanId::random(), SpanId::random());
+    }
+
+    #[test]
+    fn tp_1_an_id_is_read_from_its_digits_and_nothing_else() {
+        let id = TraceId::random();
+        assert_eq!(id.to_string().parse(), Ok(id));
+        let span = SpanId::random();
+        assert_eq!(span.to_string().parse(), Ok(span));
+        for bad in ["", "0", "+af7651916cd43dd8448eb211c80319c", &"0".repeat(32), &"A".repeat(32)] {
+            assert!(bad.parse::<TraceId>().unwrap_err().to_string().contains("TP-1"));
+            assert!(bad[..bad.len() / 2].parse::<SpanId>().is_err());
+        }
     }
 
     #[test]

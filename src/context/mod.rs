@@ -27,7 +27,7 @@ mod trace_state;
 
 pub use baggage::{Baggage, BaggageError, Member, Members, Properties, SentryView};
 pub(crate) use baggage::{SENTRY_PREFIX, leading_octets, leading_properties, leading_token};
-pub use ids::{SpanId, TraceId};
+pub use ids::{IdError, SpanId, TraceId};
 pub(crate) use ids::{decode_hex, encode_hex};
 pub(crate) use list::{trim_ows, trim_ows_start};
 pub(crate) use percent::decode as percent_decode;

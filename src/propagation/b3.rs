@@ -72,7 +72,9 @@ pub(super) fn inject_single<C: Injector + ?Sized>(parent: Option<&TraceParent>, 
 
 /// Writes the `x-b3-` headers.
 pub(super) fn inject_multi<C: Injector + ?Sized>(parent: Option<&TraceParent>, carrier: &mut C) {
+    // Neither has a form in other formats, so what stands there is of another trace (rule BO-3).
     carrier.remove(Field::B3Flags);
+    carrier.remove(Field::B3ParentSpanId);
     let Some(parent) = parent else {
         for field in [Field::B3TraceId, Field::B3SpanId, Field::B3Sampled] {
             carrier.remove(field);

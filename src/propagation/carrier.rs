@@ -64,6 +64,11 @@ pub trait Injector {
     /// Removes every value of a field, if there is any.
     fn remove(&mut self, field: Field);
 
+    /// Whether the carrier is known to hold nothing yet, so that nobody has to look for what it does.
+    fn is_empty(&self) -> bool {
+        false
+    }
+
     /// Offers what the carrier holds already, as an [`Extractor`] does. Without it, baggage that
     /// stands there is replaced instead of added to (rule BG-11).
     fn existing<'a>(&'a self, received: &mut Received<'a>) {
@@ -141,10 +146,11 @@ impl Injector for HeaderMap {
         self.remove(field.header_name());
     }
 
+    fn is_empty(&self) -> bool {
+        self.is_empty()
+    }
+
     fn existing<'a>(&'a self, received: &mut Received<'a>) {
-        if self.is_empty() {
-            return;
-        }
         for field in received.wanted() {
             for value in self.get_all(field.header_name()) {
                 received.offer_field(field, value);
@@ -190,6 +196,12 @@ impl<N: AsRef<[u8]>, V: AsRef<[u8]>> Extractor for [(N, V)] {
         for (name, value) in self {
             received.offer(name, value.as_ref());
         }
+    }
+}
+
+impl<N: AsRef<[u8]>, V: AsRef<[u8]>, const PAIRS: usize> Extractor for [(N, V); PAIRS] {
+    fn extract_into<'a>(&'a self, received: &mut Received<'a>) {
+        self.as_slice().extract_into(received);
     }
 }
 

@@ -6,6 +6,7 @@
 
 use std::fmt::Write;
 
+use super::extraction::Notes;
 use super::received::Single;
 use super::{Field, FieldValue, Injector, Received, Rule};
 use crate::context::{
@@ -13,8 +14,12 @@ use crate::context::{
 };
 use crate::limits;
 
-/// Reads the headers: the parent, and the member for `tracestate`.
-pub(super) fn parse(received: &Received<'_>) -> Result<Option<(TraceParent, String)>, Rule> {
+/// Reads the headers: the parent, and the member for `tracestate`. Tags that are malformed or too
+/// long are left out alone, as Datadog's own libraries do it.
+pub(super) fn parse(
+    received: &Received<'_>,
+    notes: &mut Notes,
+) -> Result<Option<(TraceParent, String)>, Rule> {
     let text = |field| match received.single(field) {
         Single::Absent => Ok(None),
         Single::One(value) | Single::Equal(value) => Ok(Some(trim_ows(value))),
@@ -30,7 +35,11 @@ pub(super) fn parse(received: &Received<'_>) -> Result<Option<(TraceParent, Stri
         Some(b"1" | b"2") => Decision::Sampled,
         Some(_) => return Err(Rule::Datadog),
     };
-    let tags = Tags::parse(text(Field::DatadogTags)?.unwrap_or_default())?;
+    let tags = text(Field::DatadogTags).map(Option::unwrap_or_default).and_then(Tags::parse);
+    let tags = tags.unwrap_or_else(|rule| {
+        notes.refuse(Field::DatadogTags, rule);
+        Tags::default()
+    });
     let trace = TraceId::from_u128(u128::from(tags.high) << 64 | u128::from(low));
     let (Some(trace), Some(span)) = (trace, span) else { return Err(Rule::Datadog) };
     let member = member(priority, &tags.others);
@@ -61,8 +70,9 @@ pub(super) fn inject<C: Injector + ?Sized>(
     if number(high) != 0 {
         let _ = write!(tags, "{HIGH}={:016x}", number(high));
     }
-    for (key, value) in parts(dd).filter_map(|(key, value)| Some((key.strip_prefix("t.")?, value)))
-    {
+    let tags_in = parts(dd).filter_map(|(key, value)| Some((key.strip_prefix("t.")?, value)));
+    // The upper half of the id stands there already; another one would be of another trace.
+    for (key, value) in tags_in.filter(|(key, _)| *key != "tid") {
         let comma = if tags.is_empty() { "" } else { "," };
         // `=` cannot stand in a tracestate value, so it travels as `~`.
         let _ = write!(tags, "{comma}{PREFIX}{key}={}", value.replace('~', "="));
@@ -78,12 +88,23 @@ pub(super) fn inject<C: Injector + ?Sized>(
     }
 }
 
-/// Adds what came in Datadog's headers to the vendor state.
+/// Adds what came in Datadog's headers to the vendor state. Parts that stand there already and that
+/// the headers say nothing of are kept, as far as there is room.
 pub(super) fn remember(member: &str, state: &mut TraceState) {
-    if !member.is_empty() {
-        // The value was checked when it was made.
-        let _ = state.set(MEMBER, member);
+    if member.is_empty() {
+        return;
     }
+    let mut merged = member.to_owned();
+    for (key, value) in parts(state.get(MEMBER).unwrap_or_default()) {
+        let part = format!(";{key}:{value}");
+        if !parts(member).any(|(known, _)| known == key)
+            && is_value(format!("{merged}{part}").as_bytes())
+        {
+            merged.push_str(&part);
+        }
+    }
+    // The value was checked as it was made.
+    let _ = state.set(MEMBER, &merged);
 }
 
 #[derive(Default)]
@@ -215,13 +236,34 @@ mod tests {
     }
 
     #[test]
+    fn malformed_tags_are_left_out_alone() {
+        let long = format!("_dd.p.dm={}", "x".repeat(512));
+        for bad in ["_dd.p.tid=xyz", "nonsense", "_dd.propagation_error", &long] {
+            let found = extract(&[("x-datadog-tags", bad)]);
+            let trace_id = found.context.parent().unwrap().trace_id();
+            assert_eq!(trace_id.to_string(), "00000000000000008448eb211c80319c");
+            assert_eq!(found.refused.len(), 1, "{bad}");
+            assert!(found.context.trace_state().is_empty());
+        }
+    }
+
+    #[test]
+    fn the_vendor_state_is_kept_beside_the_headers() {
+        let traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+        let more = [("traceparent", traceparent), ("x-datadog-sampling-priority", "2")];
+        let state = "dd=s:1;t.tid:ffffffffffffffff;t.dm:-3;o:rum,a=1";
+        let fields: Vec<_> = IDS.into_iter().chain(more).chain([("tracestate", state)]).collect();
+        let formats = [Format::TraceContext, Format::Datadog];
+        let found = Propagator::default().accept(formats).extract(&fields);
+        let kept = "dd=s:2;t.tid:ffffffffffffffff;t.dm:-3;o:rum,a=1";
+        assert_eq!(found.context.trace_state().as_str(), kept);
+        let tags = sent(&found).into_iter().find(|(name, _)| name == "x-datadog-tags").unwrap().1;
+        assert_eq!(tags, "_dd.p.tid=0af7651916cd43dd,_dd.p.dm=-3");
+    }
+
+    #[test]
     fn malformed_headers_give_no_context() {
-        for bad in [
-            ("x-datadog-sampling-priority", "3"),
-            ("x-datadog-sampling-priority", ""),
-            ("x-datadog-tags", "_dd.p.tid=xyz"),
-            ("x-datadog-tags", "nonsense"),
-        ] {
+        for bad in [("x-datadog-sampling-priority", "3"), ("x-datadog-sampling-priority", "")] {
             let found = extract(&[bad]);
             assert!(found.context.parent().is_none(), "{bad:?}");
             assert_eq!(found.refused.len(), 1);

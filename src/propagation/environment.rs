@@ -1,12 +1,14 @@
 use std::ffi::{OsStr, OsString};
 
 use super::{Extractor, Field, FieldValue, Injector, Received};
+use crate::context::SENTRY_PREFIX;
 
 /// Environment variables as a carrier: `TRACEPARENT`, `TRACESTATE`, `BAGGAGE`, `SENTRY_TRACE` and
 /// `SENTRY_BAGGAGE` (rule SE-13).
 ///
 /// It never touches the process's own environment: variables are passed in and read out.
-/// `SENTRY_BAGGAGE` stands in for `BAGGAGE` where that is absent.
+/// `SENTRY_BAGGAGE` is read where `BAGGAGE` is absent or has no members of Sentry's. Empty variables
+/// count as absent.
 ///
 /// ```
 /// use throughline::propagation::{Environment, Propagator};
@@ -16,7 +18,12 @@ use super::{Extractor, Field, FieldValue, Injector, Received};
 ///
 /// let mut child = Environment::default();
 /// Propagator::default().inject(&context, &mut child);
-/// std::process::Command::new("true").envs(child.vars());
+/// let mut command = std::process::Command::new("true");
+/// // What this process was started with must not reach the child beside it (rule TP-9).
+/// for name in Environment::NAMES {
+///     command.env_remove(name);
+/// }
+/// command.envs(child.vars());
 /// ```
 #[derive(Clone, Default)]
 pub struct Environment {
@@ -24,7 +31,11 @@ pub struct Environment {
 }
 
 impl Environment {
-    /// Keeps those variables that carry trace context and are text.
+    /// Every variable that is read or written.
+    pub const NAMES: [&str; VARIABLES.len()] =
+        ["TRACEPARENT", "TRACESTATE", "SENTRY_TRACE", "BAGGAGE", SENTRY_BAGGAGE];
+
+    /// Keeps those variables that carry trace context and are text, not empty.
     pub fn from_vars<N, V>(vars: impl IntoIterator<Item = (N, V)>) -> Self
     where
         N: AsRef<OsStr>,
@@ -33,7 +44,9 @@ impl Environment {
         let mut environment = Self::default();
         for (name, value) in vars {
             let known = VARIABLES.iter().find(|(known, _)| name.as_ref() == *known);
-            if let (Some((name, _)), Ok(value)) = (known, value.into().into_string()) {
+            if let (Some((name, _)), Ok(value)) = (known, value.into().into_string())
+                && !value.trim().is_empty()
+            {
                 environment.vars.push((name, value));
             }
         }
@@ -45,8 +58,15 @@ impl Environment {
         self.vars.iter().map(|(name, value)| (*name, value.as_str()))
     }
 
-    fn has(&self, name: &str) -> bool {
-        self.vars.iter().any(|(known, _)| *known == name)
+    /// Whether `SENTRY_BAGGAGE` says what `BAGGAGE` does not.
+    fn has_sentry_apart(&self) -> bool {
+        let value =
+            |name| self.vars.iter().find(|(known, _)| *known == name).map(|(_, value)| value);
+        let describes = |value: &String| value.contains(SENTRY_PREFIX);
+        match (value("BAGGAGE"), value(SENTRY_BAGGAGE)) {
+            (Some(all), Some(sentry)) => describes(sentry) && !describes(all),
+            (all, _) => all.is_none(),
+        }
     }
 }
 
@@ -59,7 +79,7 @@ impl std::fmt::Debug for Environment {
 impl Extractor for Environment {
     fn extract_into<'a>(&'a self, received: &mut Received<'a>) {
         for (name, value) in &self.vars {
-            if *name == SENTRY_BAGGAGE && self.has("BAGGAGE") {
+            if *name == SENTRY_BAGGAGE && !self.has_sentry_apart() {
                 continue;
             }
             if let Some((_, field)) = VARIABLES.iter().find(|(known, _)| known == name) {
@@ -110,6 +130,25 @@ mod tests {
         let context = Propagator::default().extract(&started).context;
         assert_eq!(context.sampled(), Some(true));
         assert_eq!(context.baggage().as_str(), DSC);
+    }
+
+    #[test]
+    fn se_13_both_baggage_variables_are_read_if_only_one_has_sentrys_members() {
+        for (baggage, expected) in [
+            ("tenant=7", "tenant=7,sentry-sample_rand=0.5"),
+            (" ", DSC),
+            ("sentry-a=1", "sentry-a=1"),
+        ] {
+            let vars = [("SENTRY_TRACE", TRACE), ("BAGGAGE", baggage), ("SENTRY_BAGGAGE", DSC)];
+            let context = Propagator::default().extract(&Environment::from_vars(vars)).context;
+            let sent = context.baggage().as_str();
+            assert!(sent.starts_with(expected), "{sent}");
+        }
+    }
+
+    #[test]
+    fn every_variable_is_named() {
+        assert_eq!(Environment::NAMES, VARIABLES.map(|(name, _)| name));
     }
 
     #[test]

@@ -99,6 +99,8 @@ rules! {
     B3 = "B3", "is not a valid B3 value";
     /// A Datadog field that is not a decimal id, a priority or a list of tags.
     Datadog = "DD", "is not a valid Datadog value";
+    /// A `grpc-trace-bin` field that is not the 29 bytes of its format in base64.
+    GrpcTraceBin = "GR", "is not a valid grpc-trace-bin value";
     /// An X-Ray field without a valid root, or with a malformed parent.
     XRay = "XR", "is not a valid X-Ray value";
     /// A field inside a message that is not a text, or a context there that is not an object.

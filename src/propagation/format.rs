@@ -20,11 +20,13 @@ pub enum Format {
     Datadog,
     /// AWS X-Ray's header.
     XRay,
+    /// `grpc-trace-bin` in gRPC metadata.
+    GrpcTraceBin,
 }
 
 impl Format {
     /// Every format, in the order in which they win over each other behind the primary one.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::TraceContext,
         Self::Sentry,
         Self::Baggage,
@@ -32,6 +34,7 @@ impl Format {
         Self::B3Multi,
         Self::Datadog,
         Self::XRay,
+        Self::GrpcTraceBin,
     ];
 
     /// The name in `OTEL_PROPAGATORS`.
@@ -45,6 +48,7 @@ impl Format {
             Self::B3Multi => "b3multi",
             Self::Datadog => "datadog",
             Self::XRay => "xray",
+            Self::GrpcTraceBin => "grpc-trace-bin",
         }
     }
 
@@ -58,6 +62,7 @@ impl Format {
             Self::B3Multi => Field::B3TraceId,
             Self::Datadog => Field::DatadogTraceId,
             Self::XRay => Field::XRay,
+            Self::GrpcTraceBin => Field::GrpcTraceBin,
         }
     }
 
@@ -75,6 +80,7 @@ impl Format {
                 Field::DatadogTags,
             ],
             Self::XRay => &[Field::XRay],
+            Self::GrpcTraceBin => &[Field::GrpcTraceBin],
         })
     }
 }

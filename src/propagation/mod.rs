@@ -34,6 +34,7 @@ mod error;
 mod extraction;
 mod field;
 mod format;
+mod grpc_trace_bin;
 mod html;
 #[cfg(feature = "tonic")]
 mod metadata;

@@ -6,8 +6,9 @@ use super::{Format, Propagator};
 
 impl Propagator {
     /// Reads and writes the formats of a list such as `OTEL_PROPAGATORS` holds: `tracecontext`,
-    /// `baggage`, `sentry`, `b3`, `b3multi`, `datadog`, `xray` or `none`, separated by commas. The variable itself is the caller's
-    /// to read.
+    /// `baggage`, `sentry`, `b3`, `b3multi`, `datadog`, `xray`, `grpc-trace-bin` or `none`, separated
+    /// by commas. An empty list is the default, as for any empty variable of OpenTelemetry's. The
+    /// variable itself is the caller's to read.
     ///
     /// # Errors
     /// If the list has a name that this crate does not know.
@@ -19,6 +20,9 @@ impl Propagator {
     /// assert!(Propagator::from_names("jaeger").is_err());
     /// ```
     pub fn from_names(names: &str) -> Result<Self, UnknownFormat> {
+        if names.trim().is_empty() {
+            return Ok(Self::default());
+        }
         let mut formats = Vec::new();
         for name in
             names.split(',').map(str::trim).filter(|name| !name.is_empty() && *name != "none")

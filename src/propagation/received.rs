@@ -2,6 +2,7 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
 
 use super::Field;
+use crate::context::trim_ows;
 use crate::limits;
 
 /// Collects the fields of a carrier while an [`Extractor`](super::Extractor) offers them.
@@ -11,15 +12,17 @@ use crate::limits;
 pub struct Received<'a> {
     wanted: FieldSet,
     found: u16,
-    slots: [Slot<'a>; Field::ALL.len()],
+    usual: [Slot<'a>; USUAL],
+    /// What stands in other fields, which most services do not read.
+    others: Vec<(Field, Slot<'a>)>,
     /// What did not fit into a slot: fields with several values, which are rare.
     several: Vec<Several>,
 }
 
 impl<'a> Received<'a> {
     pub(super) fn new(wanted: FieldSet) -> Self {
-        let slots = [Slot::Absent; Field::ALL.len()];
-        Self { wanted, found: 0, slots, several: Vec::new() }
+        let usual = [Slot::Absent; USUAL];
+        Self { wanted, found: 0, usual, others: Vec::new(), several: Vec::new() }
     }
 
     /// Takes the value if `name` is a field that somebody wants. Names are compared without case.
@@ -49,18 +52,23 @@ impl<'a> Received<'a> {
         if !self.wanted.contains(field) {
             return;
         }
-        match &mut self.slots[field.index()] {
-            slot @ Slot::Absent => {
+        match self.usual.get_mut(field.index()) {
+            Some(slot @ Slot::Absent) => {
                 *slot = Slot::One(value.into());
                 self.found |= 1 << field.index();
             }
-            _ => self.offer_again(field, value.into()),
+            _ => self.offer_rare(field, value.into()),
         }
     }
 
     #[cold]
-    fn offer_again(&mut self, field: Field, value: RawValue<'a>) {
-        let slot = &mut self.slots[field.index()];
+    fn offer_rare(&mut self, field: Field, value: RawValue<'a>) {
+        if self.found & (1 << field.index()) == 0 {
+            self.found |= 1 << field.index();
+            return self.others.push((field, Slot::One(value)));
+        }
+        let other = self.others.iter_mut().find(|(other, _)| *other == field).map(|(_, slot)| slot);
+        let Some(slot) = other.or(self.usual.get_mut(field.index())) else { return };
         let at = match *slot {
             Slot::Absent => return,
             Slot::One(first) => {
@@ -89,10 +97,10 @@ impl<'a> Received<'a> {
     }
 
     pub(super) fn single(&self, field: Field) -> Single<'_> {
-        match &self.slots[field.index()] {
+        match self.slot(field) {
             Slot::Absent => Single::Absent,
             Slot::One(value) => Single::One(value.as_bytes()),
-            Slot::Several(at) => match &self.several[*at] {
+            Slot::Several(at) => match &self.several[at] {
                 several if several.differ => Single::Different,
                 several => Single::Equal(several.first()),
             },
@@ -100,13 +108,27 @@ impl<'a> Received<'a> {
     }
 
     pub(super) fn list(&self, field: Field) -> Option<List<'_>> {
-        match &self.slots[field.index()] {
+        match self.slot(field) {
             Slot::Absent => None,
-            Slot::One(value) => Some(List::One(*value)),
-            Slot::Several(at) => Some(List::Joined(&self.several[*at].joined)),
+            Slot::One(value) => Some(List::One(value)),
+            Slot::Several(at) => Some(List::Joined(&self.several[at].joined)),
+        }
+    }
+
+    #[inline]
+    fn slot(&self, field: Field) -> Slot<'a> {
+        match self.usual.get(field.index()) {
+            Some(slot) => *slot,
+            None => {
+                let other = self.others.iter().find(|(other, _)| *other == field);
+                other.map_or(Slot::Absent, |(_, slot)| *slot)
+            }
         }
     }
 }
+
+/// How many fields at the front of [`Field::ALL`] nearly every service reads.
+const USUAL: usize = 4;
 
 /// Which fields somebody wants.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -282,8 +304,13 @@ impl Several {
 
     fn add(&mut self, value: &[u8]) {
         self.differ |= self.first() != value;
-        self.append(b",");
-        self.append(value);
+        // An empty line has no member to add to a list.
+        if !trim_ows(value).is_empty() {
+            if !trim_ows(&self.joined).is_empty() {
+                self.append(b",");
+            }
+            self.append(value);
+        }
     }
 
     fn first(&self) -> &[u8] {

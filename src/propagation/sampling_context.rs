@@ -3,18 +3,24 @@
 
 use super::SentryConfig;
 use super::baggage::Sampling;
-use crate::context::{Baggage, TraceId, TraceParent};
+use crate::context::{Baggage, TraceContext, TraceId, TraceParent};
 
-/// Appends the context of a trace that begins here (rule SE-6). It is a function of the trace, so that
-/// every send of the trace says the same without a place to freeze it in.
-pub(super) fn describe(
-    config: &SentryConfig,
-    parent: &TraceParent,
-    transaction: Option<&str>,
-    baggage: &mut Baggage,
-) {
-    let rand = sample_rand(parent, config.sample_rate);
-    let rate = config.sample_rate.map(|rate| rate.to_string());
+/// Whether the trace is one that nobody has described yet and that can be described (rule SE-4).
+pub(super) fn is_missing(context: &TraceContext) -> bool {
+    context.parent().is_some()
+        && !context.sampling_frozen()
+        && context.baggage().sentry().is_empty()
+}
+
+/// Describes a trace (rule SE-6). The description is a function of the trace, so that every send of it
+/// says the same without a place to freeze it in.
+pub(super) fn describe(config: &SentryConfig, context: &TraceContext) -> Baggage {
+    let mut baggage = Baggage::default();
+    let Some(parent) = context.parent() else { return baggage };
+    // Where another service began the trace, the decision does not rest on our rate.
+    let rate = config.sample_rate.filter(|_| context.begun_here());
+    let rand = sample_rand(parent, rate);
+    let rate = rate.map(|rate| rate.to_string());
     let trace_id = parent.trace_id().to_string();
     let members = [
         ("sentry-trace_id", Some(trace_id.as_str())),
@@ -24,7 +30,7 @@ pub(super) fn describe(
         ("sentry-sampled", parent.sampled().map(|yes| if yes { "true" } else { "false" })),
         ("sentry-release", config.release.as_deref()),
         ("sentry-environment", config.environment.as_deref()),
-        ("sentry-transaction", transaction),
+        ("sentry-transaction", context.transaction()),
         ("sentry-org_id", config.org_id.as_deref()),
     ];
     for (key, value) in members {
@@ -33,6 +39,7 @@ pub(super) fn describe(
             let _ = baggage.push(key, value);
         }
     }
+    baggage
 }
 
 /// Gives a received dynamic sampling context the `sample_rand` that it lacks, or that is no number
@@ -103,9 +110,8 @@ mod tests {
     }
 
     fn described(config: &SentryConfig, parent: &TraceParent) -> Baggage {
-        let mut baggage = Baggage::default();
-        describe(config, parent, Some("GET /users/{id}"), &mut baggage);
-        baggage
+        let named = TraceContext::new().with_transaction("GET /users/{id}");
+        describe(config, &named.restart(*parent))
     }
 
     #[test]
@@ -121,6 +127,16 @@ mod tests {
              sentry-sampled=true,sentry-release=r@1,sentry-environment=e,\
              sentry-transaction=GET%20/users/{id}"
         );
+    }
+
+    #[test]
+    fn se_6_a_decision_that_was_made_elsewhere_does_not_rest_on_our_rate() {
+        let config = SentryConfig::new().sample_rate(0.25);
+        let continued = TraceContext::from(parent(LOW_56 >> 1, Decision::Sampled));
+        let baggage = describe(&config, &continued);
+        let names: Vec<_> = baggage.sentry().iter().map(|(name, _)| name).collect();
+        assert_eq!(names, ["trace_id", "sample_rand", "sampled"]);
+        assert_eq!(baggage.sentry().get("sample_rand").as_deref(), Some("0.500000"));
     }
 
     #[test]

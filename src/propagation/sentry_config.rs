@@ -90,34 +90,35 @@ impl SentryConfig {
         }
     }
 
-    /// The public key of the DSN.
+    /// The public key of the DSN. Here and below, an empty text counts as absent.
     #[must_use]
     pub fn public_key(self, key: impl Into<String>) -> Self {
-        Self { public_key: Some(key.into()), ..self }
+        Self { public_key: present(key), ..self }
     }
 
     /// The version of the service.
     #[must_use]
     pub fn release(self, release: impl Into<String>) -> Self {
-        Self { release: Some(release.into()), ..self }
+        Self { release: present(release), ..self }
     }
 
     /// Where the service runs.
     #[must_use]
     pub fn environment(self, environment: impl Into<String>) -> Self {
-        Self { environment: Some(environment.into()), ..self }
+        Self { environment: present(environment), ..self }
     }
 
     /// The organization whose traces are continued (rule SE-8).
     #[must_use]
     pub fn org_id(self, id: impl Into<String>) -> Self {
-        Self { org_id: Some(id.into()), ..self }
+        Self { org_id: present(id), ..self }
     }
 
-    /// The share of traces that the head keeps, from 0 to 1.
+    /// The share of traces that the head keeps, from 0 to 1. What is no number counts as absent.
     #[must_use]
     pub fn sample_rate(self, rate: f64) -> Self {
-        Self { sample_rate: Some(rate.clamp(0.0, 1.0)), ..self }
+        let rate = Some(rate.clamp(0.0, 1.0)).filter(|rate| !rate.is_nan());
+        Self { sample_rate: rate, ..self }
     }
 
     /// Whether a trace is continued only if both sides name the same organization, or neither names
@@ -135,6 +136,10 @@ impl SentryConfig {
             _ => !self.strict,
         }
     }
+}
+
+fn present(text: impl Into<String>) -> Option<String> {
+    Some(text.into()).filter(|text| !text.is_empty())
 }
 
 /// The digits of a host such as `o123.ingest.sentry.io`.
@@ -183,6 +188,13 @@ mod tests {
             let error = SentryConfig::new().dsn(bad).unwrap_err();
             assert_eq!(error.to_string(), "SENTRY_DSN is not a DSN", "{bad}");
         }
+    }
+
+    #[test]
+    fn what_says_nothing_counts_as_absent() {
+        let config = SentryConfig::new().environment("").sample_rate(f64::NAN).release("r");
+        assert_eq!((config.environment, config.sample_rate), (None, None));
+        assert_eq!(config.release.as_deref(), Some("r"));
     }
 
     #[test]

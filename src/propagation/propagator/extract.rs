@@ -57,32 +57,10 @@ impl Propagator {
             sampling_context::complete(&parent, &sampling, &mut baggage);
         }
         let mut state = state_in(received, w3c, parent, &mut notes);
-        if let Some((of, member)) = datadog
-            && same_trace(Some(of), parent)
-        {
+        if let Some(member) = datadog {
             datadog::remember(&member, &mut state);
         }
         notes.with(TraceContext::from_parts(parent, state, baggage, from_sentry))
-    }
-
-    /// The one parent, and what Datadog's headers say beside theirs.
-    fn parent_in(
-        &self,
-        w3c: Option<TraceParent>,
-        sentry: Option<TraceParent>,
-        received: &Received<'_>,
-        notes: &mut Notes,
-    ) -> (Option<TraceParent>, Option<(TraceParent, String)>) {
-        let usual = [(Format::TraceContext, w3c), (Format::Sentry, sentry)];
-        if self.accept.has_others() {
-            let ([a, b], ([c, d, e, f], datadog)) =
-                (usual, self.parents_from_others(received, notes));
-            (self.combine(&[a, b, c, d, e, f], notes), datadog)
-        } else if w3c.is_some() && sentry.is_some() {
-            (self.combine(&usual, notes), None)
-        } else {
-            (w3c.or(sentry), None)
-        }
     }
 
     fn continues(&self, sampling: &Sampling<'_>) -> bool {

@@ -9,7 +9,7 @@ use crate::propagation::carrier::{FieldValue, Injector};
 use crate::propagation::received::FieldSet;
 use crate::propagation::trace_texts::{TextPart, TraceTexts};
 use crate::propagation::{
-    Field, Format, Received, SentryConfig, b3, baggage, datadog, sampling_context, xray,
+    Field, Format, Received, b3, baggage, datadog, grpc_trace_bin, sampling_context, xray,
 };
 
 impl Propagator {
@@ -23,11 +23,7 @@ impl Propagator {
             || (self.emit.has(Format::Baggage) && !context.baggage().is_empty());
         // What is looked up comes first, since a carrier that is still empty answers for nothing:
         // 100 instructions a header.
-        let existing = if writes_baggage {
-            existing_baggage(carrier, self.emit.has(Format::Sentry))
-        } else {
-            None
-        };
+        let existing = if writes_baggage { existing_baggage(carrier) } else { Baggage::default() };
         let parent = self.parent_out(context);
         self.inject_trace(parent.as_ref(), context.trace_state(), carrier);
         if writes_baggage {
@@ -95,6 +91,7 @@ impl Propagator {
         set_list(Field::TraceState, state.header_value(), carrier);
     }
 
+    #[cold]
     fn inject_others<C: Injector + ?Sized>(
         &self,
         parent: Option<&TraceParent>,
@@ -106,7 +103,8 @@ impl Propagator {
                 Format::B3 => b3::inject_single(parent, carrier),
                 Format::B3Multi => b3::inject_multi(parent, carrier),
                 Format::Datadog => datadog::inject(parent, state, carrier),
-                _ => xray::inject(parent, carrier),
+                Format::XRay => xray::inject(parent, carrier),
+                _ => grpc_trace_bin::inject(parent, carrier),
             }
         }
     }
@@ -114,11 +112,13 @@ impl Propagator {
     fn inject_baggage<C: Injector + ?Sized>(
         &self,
         context: &TraceContext,
-        existing: Option<Baggage>,
+        existing: Baggage,
         carrier: &mut C,
     ) {
-        let described = self.sentry.as_ref().and_then(|config| describe(config, context));
-        if existing.is_some() || described.is_some() || !self.sends_all(context) {
+        let config = self.sentry.as_ref().filter(|_| sampling_context::is_missing(context));
+        if config.is_some() || !existing.is_empty() || !self.sends_all(context) {
+            let described = config.filter(|_| self.emit.has(Format::Sentry));
+            let described = described.map(|config| sampling_context::describe(config, context));
             return self.inject_chosen_baggage(context, existing, described, carrier);
         }
         if let Some(list) = context.baggage().header_value() {
@@ -131,32 +131,42 @@ impl Propagator {
     fn inject_chosen_baggage<C: Injector + ?Sized>(
         &self,
         context: &TraceContext,
-        existing: Option<Baggage>,
+        existing: Baggage,
         described: Option<Baggage>,
         carrier: &mut C,
     ) {
-        let sentry = described.as_ref().unwrap_or(context.baggage());
-        let sentry = sentry.iter().filter(|m| m.is_sentry() && self.sends(m, context));
-        let there = || existing.iter().flat_map(Baggage::iter);
+        let replaced = |member: &Member<'_>| self.emit.has(Format::Sentry) && member.is_sentry();
+        let there = || existing.iter().filter(|member| !replaced(member));
+        let sentry = described.as_ref().unwrap_or(context.baggage()).iter();
+        let sentry = sentry.filter(|m| self.describes(m) && self.sends(m, context));
         let other = context.baggage().iter().filter(|member| {
-            !member.is_sentry()
+            !self.describes(member)
                 && self.sends(member, context)
                 && !there().any(|known| known.key() == member.key())
         });
+        let nothing_to_add = sentry.clone().chain(other.clone()).next().is_none();
+        if nothing_to_add && !existing.iter().any(|m| replaced(&m)) {
+            // Not ours to check: what stands there may be valid to its receiver.
+            return;
+        }
         // What is cut off at the limit should be the application's, not the trace's.
         let out = Baggage::from_members_within(
             self.max_baggage_members,
             self.max_baggage_bytes,
             sentry.chain(there()).chain(other),
         );
-        if existing.is_some() || !out.is_empty() {
-            set_list(Field::Baggage, out.header_value(), carrier);
-        }
+        set_list(Field::Baggage, out.header_value(), carrier);
+    }
+
+    /// Whether a member is part of Sentry's description of the trace. To whom does not speak Sentry,
+    /// there is no such thing.
+    fn describes(&self, member: &Member<'_>) -> bool {
+        member.is_sentry() && (self.emit.has(Format::Sentry) || self.accept.has(Format::Sentry))
     }
 
     /// Whether a member goes out. Sentry's travel with `sentry-trace` only.
     fn sends(&self, member: &Member<'_>, context: &TraceContext) -> bool {
-        if member.is_sentry() {
+        if self.describes(member) {
             self.emit.has(Format::Sentry) && context.parent().is_some()
         } else {
             self.emit.has(Format::Baggage) && self.forward_baggage.have(member.key())
@@ -186,24 +196,15 @@ fn set_list<C: Injector + ?Sized>(field: Field, list: Option<&HeaderValue>, carr
     }
 }
 
-/// The dynamic sampling context of a trace that begins here, if we are to make one.
-fn describe(config: &SentryConfig, context: &TraceContext) -> Option<Baggage> {
-    let parent = context.parent()?;
-    if context.sampling_frozen() || !context.baggage().sentry().is_empty() {
-        return None;
+/// The baggage that stands in a carrier.
+fn existing_baggage<C: Injector + ?Sized>(carrier: &C) -> Baggage {
+    if carrier.is_empty() {
+        return Baggage::default();
     }
-    let mut baggage = Baggage::default();
-    sampling_context::describe(config, parent, context.transaction(), &mut baggage);
-    Some(baggage)
-}
-
-/// The baggage that stands in a carrier, without Sentry's members if those are to be replaced.
-fn existing_baggage<C: Injector + ?Sized>(carrier: &C, replace_sentry: bool) -> Option<Baggage> {
-    let mut received = Received::new(FieldSet::of(&[Field::Baggage]));
+    let mut received = Received::new(const { FieldSet::of(&[Field::Baggage]) });
     carrier.existing(&mut received);
-    let (mut baggage, _) = baggage::parse(received.list(Field::Baggage)?, &mut |_| {});
-    if replace_sentry {
-        baggage.retain(|member| !member.is_sentry());
+    match received.list(Field::Baggage) {
+        Some(list) => baggage::parse(list, &mut |_| {}).0,
+        None => Baggage::default(),
     }
-    Some(baggage)
 }

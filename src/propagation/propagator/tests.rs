@@ -1,5 +1,5 @@
 use crate::context::{Decision, SpanId, TraceContext, TraceParent};
-use crate::propagation::{Extraction, Format, Propagator, SentryConfig};
+use crate::propagation::{BaggageKeys, Extraction, Format, Propagator, SentryConfig};
 
 const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 const W3C: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
@@ -289,4 +289,74 @@ fn bg_11_a_second_injection_changes_nothing() {
         pairs
     };
     assert_eq!(sorted(twice), sorted(once));
+}
+
+#[test]
+fn bg_11_baggage_to_which_nothing_is_added_stays_as_it_is() {
+    let long = format!("big={},a=1", "x".repeat(9000));
+    let many = (0..70).map(|n| format!("k{n}=v")).collect::<Vec<_>>().join(",");
+    let context = extract(&[("traceparent", W3C), ("baggage", "mine=1")]).context;
+    for there in ["name=John Doe,a=1", "novalue", &long, &many] {
+        for context in [&context, &TraceContext::new()] {
+            let sent = inject(&Propagator::default(), context, &[("baggage", there)]);
+            let baggage = sent.iter().find(|(name, _)| name == "baggage").unwrap();
+            assert_eq!(baggage.1, there);
+        }
+    }
+    let stale = [("baggage", "a=1,sentry-release=old")];
+    let sent = inject(&Propagator::default(), &TraceContext::new(), &stale);
+    assert_eq!(sent, pairs(&[("baggage", "a=1")]));
+}
+
+#[test]
+fn bg_8_sentrys_members_are_like_any_other_to_who_does_not_speak_sentry() {
+    let w3c = Propagator::from_names("tracecontext,baggage").unwrap();
+    let found = w3c.extract(&[("traceparent", W3C), ("baggage", "a=1,sentry-release=1")]);
+    let sent = |propagator: Propagator| {
+        let sent = inject(&propagator, &found.context, &[]);
+        sent.into_iter().find(|(name, _)| name == "baggage").map(|(_, value)| value)
+    };
+    assert_eq!(sent(w3c.clone()), None);
+    assert_eq!(sent(w3c.clone().forward_baggage(true)).as_deref(), Some("a=1,sentry-release=1"));
+    let only = BaggageKeys::Only(vec!["sentry-release".to_owned()]);
+    assert_eq!(sent(w3c.clone().forward_baggage(only)).as_deref(), Some("sentry-release=1"));
+    // Who reads Sentry and does not write it keeps its members to itself.
+    let reads = w3c.accept([Format::TraceContext, Format::Sentry]).forward_baggage(true);
+    assert_eq!(sent(reads).as_deref(), Some("a=1"));
+}
+
+#[test]
+fn bo_2_ids_of_128_bits_are_compared_whole() {
+    let low = format!("{}{}", "0".repeat(16), &TRACE[16..]);
+    let dsc = format!("sentry-trace_id={low}");
+    let sentry = format!("{low}-00f067aa0ba902b7-1");
+    let fields = [("traceparent", W3C), ("sentry-trace", &*sentry), ("baggage", &*dsc)];
+    for primary in [Format::TraceContext, Format::Sentry] {
+        let found = Propagator::default().primary(primary).extract(&fields);
+        let link = found.link.unwrap().trace_id();
+        let won = found.context.parent().unwrap().trace_id();
+        assert_ne!(won, link);
+        assert_eq!(won.to_string() == TRACE, primary == Format::TraceContext);
+        assert_eq!(found.context.baggage().is_empty(), primary == Format::TraceContext);
+    }
+}
+
+#[test]
+fn bo_3_b3_leaves_no_parent_of_another_trace() {
+    let context = extract(&[("traceparent", W3C)]).context;
+    let stale = [("X-B3-ParentSpanId", "00f067aa0ba902b7"), ("x-b3-flags", "1")];
+    let sent = inject(&Propagator::default().emit([Format::B3Multi]), &context, &stale);
+    let names: Vec<_> = sent.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["x-b3-traceid", "x-b3-spanid", "x-b3-sampled"]);
+}
+
+#[test]
+fn ts_4_an_empty_line_leaves_no_empty_member() {
+    let found = extract(&[
+        ("traceparent", W3C),
+        ("tracestate", ""),
+        ("tracestate", "a=1"),
+        ("tracestate", " "),
+    ]);
+    assert_eq!(found.context.trace_state().as_str(), "a=1");
 }

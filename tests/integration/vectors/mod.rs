@@ -1,5 +1,5 @@
 //! `tests/vectors/wire-vectors.json` through the public API: cases as data, a room for each group of
-//! sections.
+//! sections, and in [`coverage`] which rules they hold.
 
 use std::collections::BTreeSet;
 
@@ -7,6 +7,7 @@ use serde_json::Value;
 
 mod baggage;
 mod case;
+mod coverage;
 mod messages;
 mod propagate;
 mod sentry;

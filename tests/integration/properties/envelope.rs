@@ -12,6 +12,7 @@ use throughline::limits;
 use throughline::propagation::Propagator;
 use throughline::websocket::{Envelope, Placement};
 
+use super::inputs::{entry, list, member, parent};
 use super::{PARENT, bounded};
 
 proptest! {
@@ -139,7 +140,7 @@ proptest! {
     }
 
     #[test]
-    fn se_3_a_deferred_decision_survives_where_only_sentry_is_written(parent in super::parent()) {
+    fn se_3_a_deferred_decision_survives_where_only_sentry_is_written(parent in parent()) {
         let envelope = Envelope::json().write([Placement::Sentry]);
         let text = envelope.replace("{}", &parent.into());
         let found = envelope.extract(&text).context;
@@ -427,14 +428,12 @@ fn value() -> impl Strategy<Value = String> + Clone {
 
 /// A context that every placement can hold: its decision is made, its members describe its trace.
 fn context() -> impl Strategy<Value = TraceContext> {
-    let members = super::list(super::member(), 20);
-    (super::parent(), super::list(super::entry(), 32), members).prop_map(
-        |(parent, state, members)| {
-            let decision = Decision::from(parent.sampled() == Some(true));
-            let mut context = TraceContext::from(parent.child(parent.parent_id(), decision));
-            *context.trace_state_mut() = state.parse().unwrap();
-            *context.baggage_mut() = members.replace("trace_id", "release").parse().unwrap();
-            context
-        },
-    )
+    let members = list(member(), 20);
+    (parent(), list(entry(), 32), members).prop_map(|(parent, state, members)| {
+        let decision = Decision::from(parent.sampled() == Some(true));
+        let mut context = TraceContext::from(parent.child(parent.parent_id(), decision));
+        *context.trace_state_mut() = state.parse().unwrap();
+        *context.baggage_mut() = members.replace("trace_id", "release").parse().unwrap();
+        context
+    })
 }

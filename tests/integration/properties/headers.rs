@@ -1,19 +1,16 @@
-//! What holds for every input: headers here, messages in [`envelope`].
-//!
-//! The oracles are written for a reader, not for a machine: they split texts and look at characters
-//! one by one, and share nothing with the library but its limits.
+//! What holds for every set of headers: hostile bytes, format and parse, the oracles, pass-through.
 
 use ::http::{HeaderMap, HeaderValue};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
-use throughline::context::{
-    Baggage, Decision, SpanId, TraceContext, TraceId, TraceParent, TraceState,
-};
+use throughline::context::{Baggage, Decision, TraceContext, TraceParent, TraceState};
 use throughline::limits;
 use throughline::propagation::{Field, Format, Propagator, SentryConfig};
 
-mod envelope;
+use super::inputs::{entry, hostile_field, hostile_value, list, member, parent};
+use super::oracles::{oracle_baggage, oracle_sentry_trace, oracle_traceparent, oracle_tracestate};
+use super::{PARENT, bounded};
 
 type Pairs = Vec<(String, Vec<u8>)>;
 
@@ -192,143 +189,6 @@ proptest! {
     }
 }
 
-/// What version 00 is to be sent, if the value is valid (rules TP-1 to TP-4, TP-7).
-fn oracle_traceparent(value: &[u8]) -> Option<String> {
-    let text = latin_1(value);
-    let fields: Vec<&str> = text.trim_matches([' ', '\t']).split('-').collect();
-    let [version, trace_id, parent_id, flags, rest @ ..] = fields.as_slice() else { return None };
-    let lengths = [version.len(), trace_id.len(), parent_id.len(), flags.len()];
-    let hex = [version, trace_id, parent_id, flags].iter().all(|field| is_lower_hex(field));
-    let zero = |id: &str| id.chars().all(|digit| digit == '0');
-    let extra_allowed = *version != "00";
-    if lengths != [2, 32, 16, 2] || !hex || *version == "ff" || zero(trace_id) || zero(parent_id) {
-        return None;
-    }
-    if !rest.is_empty() && !extra_allowed {
-        return None;
-    }
-    let flags = flags.chars().last()?.to_digit(16)? & 3;
-    Some(format!("00-{trace_id}-{parent_id}-0{flags}"))
-}
-
-/// What is to be sent, if the value is valid (rules SE-1 and SE-3).
-fn oracle_sentry_trace(value: &[u8]) -> Option<String> {
-    let text = latin_1(value);
-    let text = text.trim_matches([' ', '\t']);
-    let fields: Vec<&str> = text.split('-').collect();
-    let (trace_id, parent_id) = match fields.as_slice() {
-        [trace_id, parent_id] | [trace_id, parent_id, "0" | "1"] => (trace_id, parent_id),
-        _ => return None,
-    };
-    let zero = |id: &str| id.chars().all(|digit| digit == '0');
-    let valid = trace_id.len() == 32
-        && parent_id.len() == 16
-        && is_lower_hex(trace_id)
-        && is_lower_hex(parent_id)
-        && !zero(trace_id)
-        && !zero(parent_id);
-    valid.then(|| text.to_owned())
-}
-
-/// The members, if the list is valid (rules TS-2 to TS-9).
-fn oracle_tracestate(lines: &[Vec<u8>]) -> Option<Vec<(String, String)>> {
-    let text = latin_1(&lines.join(&b','));
-    if text.chars().count() > limits::TRACESTATE_BYTES {
-        return None;
-    }
-    let mut members: Vec<(String, String)> = Vec::new();
-    let mut count = 0;
-    for member in text.split(',').map(|member| member.trim_matches([' ', '\t'])) {
-        if member.is_empty() {
-            continue;
-        }
-        count += 1;
-        let (key, value) = member.split_once('=')?;
-        let starts = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
-        let goes_on = |c: char| starts(c) || "_*/@-".contains(c);
-        let printable = |c: char| (' '..='~').contains(&c) && c != '=';
-        let valid = key.starts_with(starts)
-            && key.chars().all(goes_on)
-            && key.len() <= 256
-            && (1..=256).contains(&value.chars().count())
-            && value.chars().all(printable);
-        if !valid {
-            return None;
-        }
-        if !members.iter().any(|(known, _)| known == key) {
-            members.push((key.to_owned(), value.to_owned()));
-        }
-    }
-    (count <= 32).then_some(members)
-}
-
-/// The members that stay, and whether they are all that were there (rules BG-1 to BG-10).
-fn oracle_baggage(lines: &[Vec<u8>]) -> (Vec<String>, bool) {
-    let mut bytes = lines.join(&b',');
-    let mut complete = true;
-    if bytes.len() > limits::BAGGAGE_SCAN_BYTES {
-        complete = false;
-        bytes.truncate(limits::BAGGAGE_SCAN_BYTES);
-        // The member at the cut is not whole.
-        let last_comma = bytes.iter().rposition(|byte| *byte == b',').unwrap_or(0);
-        bytes.truncate(last_comma);
-    }
-    let text = latin_1(&bytes);
-    let mut kept: Vec<String> = Vec::new();
-    for member in text.split(',').map(|member| member.trim_matches([' ', '\t'])) {
-        if member.is_empty() {
-            continue;
-        }
-        let longer = kept.iter().chain([&member.to_owned()]).cloned().collect::<Vec<_>>().join(",");
-        if is_baggage_member(member) && kept.len() < 64 && longer.len() <= 8192 {
-            kept.push(member.to_owned());
-        } else {
-            complete = false;
-        }
-    }
-    (kept, complete)
-}
-
-fn is_baggage_member(member: &str) -> bool {
-    let Some((key, tail)) = member.split_once('=') else { return false };
-    let mut parts = tail.split(';');
-    let value = parts.next().unwrap_or_default();
-    let key = key.trim_matches([' ', '\t']);
-    let token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
-    let octet = |c: char| ('!'..='~').contains(&c) && !"\",;\\".contains(c);
-    !key.is_empty()
-        && key.chars().all(token)
-        && value.trim_matches([' ', '\t']).chars().all(octet)
-        && parts.all(|property| property.chars().all(|c| octet(c) || " \t\"\\".contains(c)))
-}
-
-/// Bytes as characters one by one, so that an oracle need not care about UTF-8.
-fn latin_1(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| char::from(*byte)).collect()
-}
-
-fn is_lower_hex(text: &str) -> bool {
-    text.chars().all(|c| "0123456789abcdef".contains(c))
-}
-
-#[test]
-fn the_oracles_know_good_from_bad() {
-    assert_eq!(oracle_traceparent(PARENT.as_bytes()).as_deref(), Some(PARENT));
-    let later = format!("cc{}-more-fields", &PARENT[2..]);
-    assert_eq!(oracle_traceparent(later.as_bytes()).as_deref(), Some(PARENT));
-    let sentry = format!(" {TRACE}-b7ad6b7169203331-1\t");
-    assert_eq!(oracle_sentry_trace(sentry.as_bytes()).as_deref(), Some(sentry.trim()));
-    for bad in
-        ["", "-", &PARENT.to_uppercase(), &format!("{PARENT}-"), &PARENT.replace("00-", "ff-")]
-    {
-        assert_eq!(oracle_traceparent(bad.as_bytes()), None, "{bad}");
-        assert_eq!(oracle_sentry_trace(bad.as_bytes()), None, "{bad}");
-    }
-    assert_eq!(oracle_tracestate(&[b"a=1".to_vec(), b",b= 2 ".to_vec()]).unwrap().len(), 2);
-    assert_eq!(oracle_tracestate(&[b"a=1,B=2".to_vec()]), None);
-    assert_eq!(oracle_baggage(&[b"a=1, b".to_vec()]), (vec!["a=1".into()], false));
-}
-
 // Pass-through
 
 proptest! {
@@ -400,17 +260,6 @@ fn unique_keys(list: &str) -> String {
 
 // Checks
 
-fn bounded(context: &TraceContext) -> Result<(), TestCaseError> {
-    let state = context.trace_state();
-    prop_assert!(state.as_str().len() <= limits::TRACESTATE_BYTES);
-    prop_assert!(state.iter().count() <= limits::TRACESTATE_MEMBERS);
-    let baggage = context.baggage();
-    prop_assert!(baggage.as_str().len() <= limits::BAGGAGE_BYTES);
-    prop_assert!(baggage.iter().count() <= limits::BAGGAGE_MEMBERS);
-    prop_assert_eq!(baggage.iter().count(), baggage.len());
-    Ok(())
-}
-
 /// Every trace field that is there is the only one of its name, not empty, and visible ASCII.
 fn valid(
     sent: &HeaderMap,
@@ -477,136 +326,3 @@ fn header_map(fields: &Pairs) -> HeaderMap {
     }
     headers
 }
-
-// Inputs
-
-fn hostile_field() -> impl Strategy<Value = (String, Vec<u8>)> {
-    let field = select(Field::ALL.to_vec());
-    let named = field.prop_flat_map(|field| {
-        let cased = prop_oneof![
-            4 => Just(field.as_str().to_owned()),
-            1 => Just(field.as_str().to_uppercase()),
-        ];
-        // A value of another field is the most plausible nonsense.
-        let value = prop_oneof![
-            4 => hostile_value(vec![field]),
-            1 => hostile_value(Field::ALL.to_vec()),
-        ];
-        (cased, value)
-    });
-    prop_oneof![8 => named, 1 => ("[a-z-]{0,12}", vec(any::<u8>(), 0..20))]
-}
-
-/// Values of these fields: valid ones, such with a few wrong bytes, and noise.
-fn hostile_value(fields: Vec<Field>) -> impl Strategy<Value = Vec<u8>> {
-    let valid = select(fields).prop_flat_map(|field| match field {
-        Field::TraceParent => (
-            select(vec!["00", "00", "01", "cc", "fe", "ff", "0g", "CC"]),
-            trace_id(),
-            span_id(),
-            any::<u8>(),
-            select(vec!["", "", "", "-", "-x", "."]),
-        )
-            .prop_map(|(version, trace, span, flags, rest)| {
-                format!("{version}-{trace}-{span}-{flags:02x}{rest}")
-            })
-            .boxed(),
-        Field::SentryTrace => {
-            (trace_id(), span_id(), select(vec!["", "-0", "-1", "-2", "-", "-01"]))
-                .prop_map(|(trace, span, rest)| format!("{trace}-{span}{rest}"))
-                .boxed()
-        }
-        Field::TraceState => list(entry(), 40).boxed(),
-        _ => list(member(), 70).boxed(),
-    });
-    let valid = valid.prop_map(String::into_bytes);
-    let edits =
-        vec((any::<Index>(), select(b"0f-,=;% \t\"\\@Gk\n\0\x7f\xc3\xff".to_vec()), 0..3), 1..4);
-    let edited = (valid.clone(), edits).prop_map(|(mut value, edits)| {
-        for (at, byte, what) in edits {
-            let at = at.index(value.len() + 1);
-            match what {
-                0 => value.insert(at, byte),
-                1 if at < value.len() => value[at] = byte,
-                _ if at < value.len() => drop(value.remove(at)),
-                _ => {}
-            }
-        }
-        value
-    });
-    prop_oneof![
-        4 => valid,
-        4 => edited,
-        1 => "[0-9a-f,=;% \t\"\\\\-]{0,120}".prop_map(String::into_bytes),
-        1 => vec(any::<u8>(), 0..80),
-    ]
-}
-
-fn trace_id() -> impl Strategy<Value = String> {
-    prop_oneof![
-        6 => any::<u128>().prop_map(|id| format!("{id:032x}")),
-        // Few, so that two fields of one carrier often name the same trace.
-        6 => Just(TRACE.to_owned()),
-        1 => Just("0".repeat(32)),
-    ]
-}
-
-fn span_id() -> impl Strategy<Value = String> {
-    prop_oneof![8 => any::<u64>().prop_map(|id| format!("{id:016x}")), 1 => Just("0".repeat(16))]
-}
-
-fn parent() -> impl Strategy<Value = TraceParent> {
-    let decision = select(vec![Decision::Deferred, Decision::NotSampled, Decision::Sampled]);
-    (1..u128::MAX, 1..u64::MAX, decision, any::<bool>()).prop_map(
-        |(trace, span, decision, random)| {
-            let (trace, span) =
-                (TraceId::from_u128(trace).unwrap(), SpanId::from_u64(span).unwrap());
-            TraceParent::new(trace, span, decision).with_random(random)
-        },
-    )
-}
-
-/// Up to `most` members with white space around them and empty members between.
-fn list(
-    member: impl Strategy<Value = String> + Clone,
-    most: usize,
-) -> impl Strategy<Value = String> {
-    let space = || select(vec!["", "", "", "", " ", "\t", " \t ", ","]);
-    let member = (space(), member, space())
-        .prop_map(|(left, member, right)| format!("{left}{member}{right}"));
-    prop_oneof![8 => vec(member.clone(), 0..6), 1 => vec(member, 0..=most)]
-        .prop_map(|members| members.join(","))
-}
-
-/// A valid member of `tracestate`.
-fn entry() -> impl Strategy<Value = String> + Clone {
-    let key = prop_oneof![8 => "[a-z0-9][a-z0-9_*/@-]{0,3}", 1 => "[a-z0-9][a-z0-9_*/@-]{250,255}"];
-    let value = prop_oneof![
-        8 => "[ -+\\--<>-~]{0,6}[!-+\\--<>-~]",
-        1 => "[ -+\\--<>-~]{250,255}[!-+\\--<>-~]",
-    ];
-    (key, value).prop_map(|(key, value)| format!("{key}={value}"))
-}
-
-/// A valid member of baggage.
-fn member() -> impl Strategy<Value = String> + Clone {
-    let key = prop_oneof![
-        6 => "[a-zA-Z0-9!#$%&'*+.^_`|~-]{1,6}",
-        2 => "sentry-(release|sampled|trace_id|org_id|sample_rand)",
-    ];
-    let value = prop_oneof![
-        8 => "[!#-+\\--:<-\\[\\]-~]{0,8}",
-        1 => "(%[0-9a-fA-F]{2}|%[g-z]|[a-z]){0,8}",
-    ];
-    let properties = prop_oneof![
-        4 => Just(String::new()),
-        1 => "([ \t]{0,2};[ \t]{0,2}[!#-+\\--:<-\\[\\]-~ \t\"\\\\]{0,6}){0,3}",
-    ];
-    let sign = select(vec!["=", "=", "=", " =", "= ", "\t= "]);
-    (key, sign, value, properties).prop_map(|(key, sign, value, properties)| {
-        format!("{key}{sign}{value}{}", properties.trim_end_matches([' ', '\t']))
-    })
-}
-
-const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
-const PARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";

@@ -16,7 +16,7 @@ use throughline::context::{TraceContext, TraceParent};
 use throughline::http::ClientLayer;
 use throughline::otel::{ContextExt, ContextFuture};
 use throughline::websocket::{Envelope, TracedWebSocket};
-use throughline_testkit::InMemorySpans;
+use throughline_testkit::{InMemorySpans, LeakCheck};
 use tokio::sync::Mutex;
 use tower::{Layer, ServiceExt};
 
@@ -55,6 +55,7 @@ async fn one_trace_goes_through_request_message_and_request() {
     }
 
     let spans = InMemorySpans::for_service("browser");
+    let _check = LeakCheck::new().spans(&spans);
     let (publisher, subscriber) = sockets().await;
 
     let store_spans = spans.service("store");
@@ -101,8 +102,8 @@ async fn one_trace_goes_through_request_message_and_request() {
     ");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_task_that_is_spawned_without_context_inherits_nothing() {
+#[test]
+fn a_task_that_is_spawned_without_context_inherits_nothing() {
     let spawning = async {
         assert_eq!(current_parent().as_deref(), Some(PARENT));
         let plain = tokio::spawn(async { current_parent() });
@@ -116,12 +117,12 @@ async fn a_task_that_is_spawned_without_context_inherits_nothing() {
         // Awaiting others has not changed what is current here.
         assert_eq!(current_parent().as_deref(), Some(PARENT));
     };
-    spawning.in_context(context(PARENT)).await;
-    assert_eq!(current_parent(), None);
+    LeakCheck::run(spawning.in_context(context(PARENT)));
 }
 
 #[tokio::test]
 async fn futures_that_take_turns_on_one_thread_see_their_own_context() {
+    let check = LeakCheck::new();
     let barrier = tokio::sync::Barrier::new(3);
     let seen = async |parent: &str| {
         let mut seen = Vec::new();
@@ -139,14 +140,15 @@ async fn futures_that_take_turns_on_one_thread_see_their_own_context() {
         }
     };
     tokio::join!(
-        seen(PARENT).in_context(context(PARENT)),
-        seen(&other).in_context(context(&other)),
+        check.watch(seen(PARENT).in_context(context(PARENT))),
+        check.watch(seen(&other).in_context(context(&other))),
         none,
     );
 }
 
 #[test]
 fn in_context_leaks_nothing_to_the_thread() {
+    let _check = LeakCheck::new();
     let mut task = task::Context::from_waker(Waker::noop());
 
     // Between polls, and after the last one.

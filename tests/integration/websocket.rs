@@ -1,4 +1,4 @@
-//! Traced WebSockets over real connections, with tokio-tungstenite and with axum.
+//! Traced WebSockets, with tokio-tungstenite over a pipe and with axum over loopback.
 
 use futures_util::{SinkExt, StreamExt};
 use opentelemetry::Context;
@@ -8,22 +8,18 @@ use serde_json::{Value, json};
 use throughline::context::{TraceContext, TraceParent};
 use throughline::otel::{ContextExt, ContextFuture};
 use throughline::websocket::{Envelope, Incoming, SendError, TracedWebSocket};
-use throughline_testkit::{InMemorySpans, SpanRecord};
-use tokio::net::{TcpListener, TcpStream};
+pub(super) use throughline_testkit::websocket::{Socket, pair as sockets};
+use throughline_testkit::{Caller, InMemorySpans, LeakCheck, Sdk, SpanRecord};
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{self, Message as Frame};
-use tokio_tungstenite::{WebSocketStream, accept_async, client_async};
 
 use super::http::PATIENCE;
 
 #[cfg(feature = "axum")]
 mod with_axum;
 
-pub(super) type Socket = WebSocketStream<TcpStream>;
-
 const PARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
-const SENTRY: &str = "0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-1";
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -34,18 +30,6 @@ struct Event {
 
 fn event() -> Event {
     Event { kind: "started".into(), lines: vec!["_trace".into(), "\u{e9}\"\n".into()] }
-}
-
-/// A client and the server's side of its connection.
-pub(super) async fn sockets() -> (Socket, Socket) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let server = async { accept_async(listener.accept().await.unwrap().0).await.unwrap() };
-    let client = async {
-        let stream = TcpStream::connect(address).await.unwrap();
-        client_async(format!("ws://{address}/"), stream).await.unwrap().0
-    };
-    tokio::join!(client, server)
 }
 
 fn traced<S>(socket: S) -> TracedWebSocket<S> {
@@ -64,6 +48,7 @@ fn received() -> TraceContext {
 #[tokio::test]
 async fn events_carry_the_current_span_and_are_read_back() {
     let spans = InMemorySpans::new();
+    let _check = LeakCheck::new().spans(&spans);
     let tracer = spans.provider().tracer("test");
     let (client, server) = sockets().await;
     let (mut client, mut server) = (traced(client), traced(server));
@@ -94,6 +79,7 @@ async fn without_a_current_context_an_event_is_the_plain_json() {
 
 #[tokio::test]
 async fn an_event_that_is_no_object_or_cannot_be_serialized_loses_nothing() {
+    let _check = LeakCheck::new();
     let (client, mut server) = sockets().await;
     let mut client = traced(client);
     let cx = || Context::new().with_trace_context(received());
@@ -136,6 +122,7 @@ fn context_bytes() -> Vec<u8> {
 
 #[tokio::test]
 async fn a_message_that_is_sent_through_the_sink_goes_out_as_it_is() {
+    let _check = LeakCheck::new();
     let (client, mut server) = sockets().await;
     let mut client = traced(client);
     let frames = [
@@ -155,6 +142,7 @@ async fn a_message_that_is_sent_through_the_sink_goes_out_as_it_is() {
 
 #[tokio::test]
 async fn ms_4_a_bad_context_never_loses_the_message() {
+    let _check = LeakCheck::new();
     let (client, mut server) = sockets().await;
     let mut client = traced(client);
     let rest = serde_json::to_string(&event()).unwrap().split_off(1);
@@ -183,17 +171,25 @@ async fn ms_4_a_bad_context_never_loses_the_message() {
 }
 
 #[tokio::test]
-async fn ms_8_a_message_with_sentry_alone_continues() {
+async fn ms_8_a_message_with_sentry_alone_continues_wherever_the_key_stands() {
+    let _check = LeakCheck::new();
     let (client, mut server) = sockets().await;
-    let text = format!(r#"{{"kind":"x","lines":[],"_sentry":{{"trace":"{SENTRY}"}}}}"#);
-    server.send(Frame::text(text)).await.unwrap();
-    let incoming = traced(client).next().await.unwrap().unwrap();
-    assert_eq!(incoming.context().parent(), Some(&PARENT.parse().unwrap()));
-    assert_eq!(incoming.decode::<Event>().unwrap().unwrap().kind, "x");
+    let mut client = traced(client);
+    let plain = r#"{"kind":"x","lines":[]}"#;
+    // Sentry's SDK for Rust sends no baggage, the one for JavaScript does.
+    for caller in [Caller::new(Sdk::SentryRust), Caller::new(Sdk::SentryJs)] {
+        for text in [caller.first_in(plain), caller.last_in(plain)] {
+            server.send(Frame::text(text)).await.unwrap();
+            let incoming = client.next().await.unwrap().unwrap();
+            assert_eq!(incoming.context().parent(), Some(&caller.parent()));
+            assert_eq!(incoming.decode::<Event>().unwrap().unwrap().kind, "x");
+        }
+    }
 }
 
 #[tokio::test]
 async fn a_socket_can_be_split_before_and_after_it_is_wrapped() {
+    let _check = LeakCheck::new();
     let (client, server) = sockets().await;
     let (sink, stream) = client.split();
     let (mut sender, mut client_stream) = (traced(sink), traced(stream));
@@ -213,6 +209,7 @@ async fn a_socket_can_be_split_before_and_after_it_is_wrapped() {
 
 #[tokio::test]
 async fn a_stream_that_has_ended_stays_ended() {
+    let _check = LeakCheck::new();
     let (client, server) = sockets().await;
     let mut client = traced(client);
     drop(server);
@@ -226,6 +223,7 @@ async fn a_stream_that_has_ended_stays_ended() {
 #[tokio::test]
 async fn ms_7_relays_are_links_of_the_chain() {
     let spans = InMemorySpans::for_service("runner");
+    let _check = LeakCheck::new().spans(&spans);
     let (runner, broker_in) = sockets().await;
     let (broker_out, api) = sockets().await;
 
@@ -288,6 +286,7 @@ pub(super) fn consume<R>(
 async fn ms_7_a_relay_without_replacing_is_missing_from_the_chain() {
     // What requirement 003 does, to show that the test above can fail.
     let spans = InMemorySpans::new();
+    let _check = LeakCheck::new().spans(&spans);
     let (mut runner, broker) = sockets().await;
     let cx = Context::new().with_trace_context(received());
     let text = async { Envelope::json().encode(&json!({"a": 1})).unwrap() }.in_context(cx).await;
@@ -297,6 +296,6 @@ async fn ms_7_a_relay_without_replacing_is_missing_from_the_chain() {
         Envelope::json().inject(&text, &cx.trace_context()).into_owned()
     });
     assert_eq!(forwarded, text, "injecting never overwrites (MS-1)");
-    let SpanRecord { parent_span_id, .. } = spans.finished().remove(0);
+    let SpanRecord { parent_span_id, .. } = spans.only();
     assert_eq!(parent_span_id.as_deref(), Some(&PARENT[36..52]));
 }

@@ -48,3 +48,11 @@ pub const MAX_SHOWN_LINES: usize = 200;
 /// Without the bound each line would grow with the longest name, and the formatter panics at a
 /// width of 65,536.
 pub const MAX_SERVICE_WIDTH: usize = 32;
+
+/// Leaks that the message of one check lists; the rest is counted. A loop that forgets a guard in
+/// every turn is told by its first lines.
+pub const MAX_LEAKS: usize = 20;
+
+/// Bytes between the two ends of an in-memory WebSocket that nobody has read yet. A message of a
+/// test fits; a sender that nobody listens to waits instead of filling the memory.
+pub const PIPE_BYTES: usize = 64 << 10;

@@ -43,6 +43,7 @@ impl Store {
     }
 
     /// Counts spans that were refused before they came here.
+    #[cfg(feature = "otlp")]
     pub(crate) fn count_dropped(&self, spans: usize) {
         self.lock().dropped += spans;
     }

@@ -7,6 +7,8 @@ use std::time::{Duration, SystemTime};
 mod otlp;
 
 pub use otlp::InvalidSpan;
+pub(crate) use otlp::service_of;
+#[cfg(feature = "otlp")]
 pub(crate) use otlp::{attributes, service_name};
 
 /// One finished span, wherever it came from: the SDK in this process or an OTLP request.

@@ -17,9 +17,7 @@ use super::{EventRecord, Kind, LinkRecord, SpanRecord, Status};
 impl SpanRecord {
     /// The record of a span that the SDK exports, made by a provider with this resource.
     pub fn from_sdk(span: SpanData, resource: &Resource) -> Self {
-        let service = resource
-            .get_ref(&SERVICE_NAME.into())
-            .map_or_else(|| UNKNOWN_SERVICE.to_owned(), ToString::to_string);
+        let service = service_of(resource);
         let scope = span.instrumentation_scope.name().to_owned();
         // By way of OTLP, so that a trace recorded in the process and one received over the wire
         // compare as equal.
@@ -90,6 +88,13 @@ impl fmt::Display for InvalidSpan {
 }
 
 impl std::error::Error for InvalidSpan {}
+
+/// `service.name` of the SDK's resource.
+pub(crate) fn service_of(resource: &Resource) -> String {
+    resource
+        .get_ref(&SERVICE_NAME.into())
+        .map_or_else(|| UNKNOWN_SERVICE.to_owned(), ToString::to_string)
+}
 
 /// `service.name` of a resource.
 pub(crate) fn service_name(resource: Option<&OtlpResource>) -> String {

@@ -3,14 +3,21 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use opentelemetry::Context;
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::{
-    Sampler, SdkTracerProvider, ShouldSample, SpanData, SpanExporter, TracerProviderBuilder,
+    Sampler, SdkTracerProvider, ShouldSample, Span, SpanData, SpanProcessor, TracerProviderBuilder,
 };
 
+mod open;
+
+use crate::span::service_of;
 use crate::store::{Capacity, Store, Timeout};
 use crate::{SpanRecord, Tree};
+
+use open::OpenSpans;
+pub(crate) use open::SpanKey;
 
 /// Collects the finished spans of one or more services of this process.
 ///
@@ -42,6 +49,7 @@ use crate::{SpanRecord, Tree};
 #[derive(Clone, Debug)]
 pub struct InMemorySpans {
     store: Arc<Store>,
+    open: Arc<OpenSpans>,
     service: String,
     sampler: Box<dyn ShouldSample>,
 }
@@ -56,6 +64,7 @@ impl InMemorySpans {
     pub fn for_service(name: impl Into<String>) -> Self {
         Self {
             store: Arc::new(Store::new(Capacity::default())),
+            open: Arc::default(),
             service: name.into(),
             sampler: Box::new(Sampler::AlwaysOn),
         }
@@ -84,11 +93,15 @@ impl InMemorySpans {
     /// the sampler.
     pub fn provider_builder(&self) -> TracerProviderBuilder {
         let resource = Resource::builder_empty().with_service_name(self.service.clone()).build();
-        let exporter = Exporter { store: Arc::clone(&self.store), resource: resource.clone() };
+        let recorder = Recorder {
+            store: Arc::clone(&self.store),
+            open: Arc::clone(&self.open),
+            resource: resource.clone(),
+        };
         SdkTracerProvider::builder()
             .with_resource(resource)
             .with_sampler(self.sampler.clone())
-            .with_simple_exporter(exporter)
+            .with_span_processor(recorder)
     }
 
     /// The spans of all services that have ended, in the order in which they ended.
@@ -96,7 +109,42 @@ impl InMemorySpans {
         self.store.spans()
     }
 
-    /// The finished spans as the text of a [`Tree`] with its default options.
+    /// The only span that has ended.
+    ///
+    /// ```
+    /// use opentelemetry::trace::{Tracer, TracerProvider};
+    /// use throughline_testkit::InMemorySpans;
+    ///
+    /// let spans = InMemorySpans::new();
+    /// spans.provider().tracer("docs").in_span("GET /users", |_| ());
+    /// assert_eq!(spans.only().name, "GET /users");
+    /// ```
+    ///
+    /// # Panics
+    /// If there is none or more than one, with the [`tree`](Self::tree) in the message.
+    #[track_caller]
+    pub fn only(&self) -> SpanRecord {
+        match <[SpanRecord; 1]>::try_from(self.store.spans()) {
+            Ok([span]) => span,
+            Err(spans) => panic!("{} spans, not one:\n{}", spans.len(), Tree::new(&spans)),
+        }
+    }
+
+    /// The finished spans as the text of a [`Tree`] with its default options, for a snapshot of
+    /// [insta](https://docs.rs/insta).
+    ///
+    /// ```
+    /// use opentelemetry::trace::{Tracer, TracerProvider};
+    /// use throughline_testkit::InMemorySpans;
+    ///
+    /// let spans = InMemorySpans::new();
+    /// let tracer = spans.provider().tracer("docs");
+    /// tracer.in_span("GET /users", |_| tracer.in_span("SELECT users", |_| ()));
+    /// insta::assert_snapshot!(spans.tree(), @r"
+    /// app  GET /users  INTERNAL
+    /// app    SELECT users  INTERNAL
+    /// ");
+    /// ```
     pub fn tree(&self) -> String {
         Tree::new(&self.store.spans()).to_string()
     }
@@ -128,6 +176,10 @@ impl InMemorySpans {
     pub fn clear(&self) {
         self.store.clear();
     }
+
+    pub(crate) fn open_spans(&self) -> &OpenSpans {
+        &self.open
+    }
 }
 
 impl Default for InMemorySpans {
@@ -136,17 +188,38 @@ impl Default for InMemorySpans {
     }
 }
 
+/// A processor and not an exporter: only a processor sees a span start.
 #[derive(Debug)]
-struct Exporter {
+struct Recorder {
     store: Arc<Store>,
+    open: Arc<OpenSpans>,
     resource: Resource,
 }
 
-impl SpanExporter for Exporter {
-    async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
-        // What does not fit is counted, and that is what a test can look at; an error would only
-        // be logged.
-        self.store.extend(batch.into_iter().map(|span| SpanRecord::from_sdk(span, &self.resource)));
+impl SpanProcessor for Recorder {
+    fn on_start(&self, span: &mut Span, _: &Context) {
+        // The clone of the whole span is what its name costs.
+        let data = self.open.is_tracked().then(|| span.exported_data()).flatten();
+        if let Some(data) = data {
+            self.open.start(&data.span_context, data.name, &service_of(&self.resource));
+        }
+    }
+
+    fn on_end(&self, span: SpanData) {
+        if self.open.is_tracked() {
+            self.open.end(&span.span_context);
+        }
+        // An exporter would not see it either: the sampler wanted it recorded, not sampled.
+        if span.span_context.is_sampled() {
+            self.store.extend([SpanRecord::from_sdk(span, &self.resource)]);
+        }
+    }
+
+    fn force_flush(&self) -> OTelSdkResult {
+        Ok(())
+    }
+
+    fn shutdown_with_timeout(&self, _: Duration) -> OTelSdkResult {
         Ok(())
     }
 
@@ -161,7 +234,8 @@ mod tests {
         Event, Link, Span, SpanContext, SpanId, SpanKind, Status as SdkStatus, TraceContextExt,
         TraceFlags, TraceId, TraceState, Tracer, TracerProvider,
     };
-    use opentelemetry::{Array, Context, KeyValue, Value};
+    use opentelemetry::{Array, KeyValue, Value};
+    use opentelemetry_sdk::trace::{SamplingDecision, SamplingResult};
 
     use super::*;
     use crate::{Kind, Status};
@@ -226,6 +300,42 @@ mod tests {
         assert_eq!(record.links[0].span_id, "0000000000000002");
         assert_eq!((&*record.trace_state, record.flags), ("vendor=x", 0x301));
         assert!(record.is_sampled() && record.is_error());
+    }
+
+    #[test]
+    fn a_span_that_is_recorded_but_not_sampled_is_not_exported() {
+        #[derive(Clone, Debug)]
+        struct RecordOnly;
+        impl ShouldSample for RecordOnly {
+            fn should_sample(
+                &self,
+                _: Option<&Context>,
+                _: TraceId,
+                _: &str,
+                _: &SpanKind,
+                _: &[KeyValue],
+                _: &[Link],
+            ) -> SamplingResult {
+                SamplingResult {
+                    decision: SamplingDecision::RecordOnly,
+                    attributes: vec![],
+                    trace_state: TraceState::NONE,
+                }
+            }
+        }
+        let spans = InMemorySpans::new().sampler(Box::new(RecordOnly) as Box<dyn ShouldSample>);
+        spans.provider().tracer("test").in_span("work", |_| ());
+        assert!(spans.finished().is_empty());
+    }
+
+    #[test]
+    #[should_panic(expected = "2 spans, not one:\napp  first  INTERNAL\n\napp  second  INTERNAL")]
+    fn the_only_span_is_not_one_of_two() {
+        let spans = InMemorySpans::new();
+        let tracer = spans.provider().tracer("test");
+        tracer.in_span("first", |_| ());
+        tracer.in_span("second", |_| ());
+        spans.only();
     }
 
     #[test]

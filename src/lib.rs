@@ -48,6 +48,7 @@
 //! | `axum` | | axum's WebSocket messages in `websocket` |
 //! | `sdk` | | samplers for the OpenTelemetry SDK in [`otel`] |
 //! | `serde` | with `websocket` | propagators from configuration files |
+//! | `json` | with `websocket` | JSON objects as carriers, among them CloudEvents |
 //! | `tonic` | | gRPC metadata as a carrier |
 //! | `nats` | | NATS message headers as a carrier |
 //!

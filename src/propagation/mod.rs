@@ -35,6 +35,8 @@ mod extraction;
 mod field;
 mod format;
 mod html;
+#[cfg(feature = "json")]
+mod json;
 #[cfg(feature = "tonic")]
 mod metadata;
 mod names;
@@ -54,6 +56,8 @@ mod xray;
 
 pub use baggage_keys::BaggageKeys;
 pub use carrier::{Extractor, FieldValue, Injector};
+#[cfg(feature = "json")]
+pub use cloud_events::CloudEventAttributes;
 pub use cloud_events::CloudEventHeaders;
 pub use environment::Environment;
 pub use error::{ParseError, Rule};

@@ -36,6 +36,8 @@ mod field;
 mod format;
 mod grpc_trace_bin;
 mod html;
+#[cfg(feature = "json")]
+mod json;
 #[cfg(feature = "tonic")]
 mod metadata;
 mod names;
@@ -55,6 +57,8 @@ mod xray;
 
 pub use baggage_keys::BaggageKeys;
 pub use carrier::{Extractor, FieldValue, Injector};
+#[cfg(feature = "json")]
+pub use cloud_events::CloudEventAttributes;
 pub use cloud_events::CloudEventHeaders;
 pub use environment::Environment;
 pub use error::{ParseError, Rule};

@@ -1,4 +1,4 @@
-//! Finds the examples of the root package.
+//! Finds the examples of a package.
 
 use std::fs;
 use std::io;
@@ -7,7 +7,7 @@ use std::path::Path;
 /// Stands in the docs of an example that serves until someone stops it.
 pub(crate) const ENDLESS: &str = "//! Runs until it is stopped.";
 
-/// A file `examples/<name>.rs`.
+/// A file `<name>.rs`.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Example {
     pub(crate) name: String,

@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::command::{Cargo, StepError};
+use crate::install::{self, Tool};
 
-/// What the full run needs beside Rust, by the command that shows that it is there.
-const TOOLS: &[(&str, &[&str], &str)] = &[
+/// What the full run needs beside Rust.
+const TOOLS: &[Tool] = &[
     ("node", &["--version"], "nodejs, 20.19 or newer"),
     ("npm", &["--version"], "npm"),
     ("python3", &["-c", "import venv, ensurepip"], "python3-venv"),
@@ -22,23 +23,15 @@ const LIMIT: Duration = Duration::from_secs(300);
 /// # Errors
 /// If a tool is missing, something cannot be installed, or a chain comes out otherwise than expected.
 pub(crate) fn run(root: &Path) -> Result<(), StepError> {
-    if let Some(missing) = missing(root, TOOLS) {
-        return Err(StepError::Rule(missing));
+    let missing = install::missing(root, TOOLS);
+    if !missing.is_empty() {
+        return Err(StepError::Rule(install::install_these(&missing)));
     }
     install_node(root)?;
     let python = install_python(root)?;
     Cargo::new(root, &["build", "-p", "interop"]).run()?;
     let python = python.to_string_lossy();
     Cargo::new(root, &["run", "-p", "interop", "--", "--python", &python]).run_within(LIMIT)
-}
-
-fn missing(root: &Path, tools: &[(&str, &[&str], &str)]) -> Option<String> {
-    let gone = tools.iter().filter(|(program, arguments, _)| {
-        !Cargo::other(root, Path::new(program), arguments).succeeds()
-    });
-    let packages: Vec<_> = gone.map(|(_, _, package)| *package).collect();
-    let list = packages.join("; ");
-    (!packages.is_empty()).then(|| format!("install these (names of Debian's packages): {list}"))
 }
 
 fn install_node(root: &Path) -> Result<(), StepError> {
@@ -99,16 +92,6 @@ fn target(root: &Path) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_missing_tool_is_named_with_its_package() {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let tools: &[(&str, &[&str], &str)] =
-            &[("no-such-program", &[], "the-package"), ("cargo", &["--version"], "cargo")];
-        let text = missing(root, tools).unwrap();
-        assert!(text.contains("the-package") && !text.contains("cargo"), "{text}");
-        assert_eq!(missing(root, &tools[1..]), None);
-    }
 
     #[test]
     fn an_installation_is_repeated_only_if_its_list_has_changed_or_it_failed() {

@@ -30,6 +30,12 @@ pub(crate) struct Step {
 pub(crate) const STEPS: &[Step] = &[
     Step { name: "fmt", quick: true, advice: "run `cargo fmt --all`", run: fmt },
     Step {
+        name: "install",
+        quick: true,
+        advice: "run it again as root, or install the packages yourself",
+        run: install_packages,
+    },
+    Step {
         name: "clippy",
         quick: true,
         advice: "mend each warning, or mark it with #[expect(lint, reason = \"..\")]",
@@ -88,6 +94,10 @@ pub(crate) const STEPS: &[Step] = &[
     },
 ];
 
+/// Packages that have examples, and where those lie.
+const EXAMPLES: [(&str, &str); 2] =
+    [("throughline", "examples"), ("queues", "examples/queues/examples")];
+
 /// No example needs more than a moment; a machine under load gets this long.
 const EXAMPLE_LIMIT: Duration = Duration::from_secs(60);
 
@@ -143,6 +153,10 @@ fn fmt(session: &mut Session) -> Result<(), StepError> {
     Cargo::new(&session.root, &["fmt", "--all", "--check"]).run()
 }
 
+fn install_packages(session: &mut Session) -> Result<(), StepError> {
+    install::debian_packages(&session.root)
+}
+
 fn clippy(session: &mut Session) -> Result<(), StepError> {
     let arguments =
         ["clippy", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"];
@@ -177,23 +191,25 @@ fn single_features(session: &mut Session) -> Result<(), StepError> {
 }
 
 fn run_examples(session: &mut Session) -> Result<(), StepError> {
-    let folder = session.root.join("examples");
-    let examples = examples::find(&folder).map_err(|e| unreadable(&folder, &e))?;
+    for (package, folder) in EXAMPLES {
+        run_examples_of(&session.root, package, &session.root.join(folder))?;
+    }
+    Ok(())
+}
+
+fn run_examples_of(root: &Path, package: &str, folder: &Path) -> Result<(), StepError> {
+    let examples = examples::find(folder).map_err(|e| unreadable(folder, &e))?;
     if examples.is_empty() {
-        println!("there are no examples/*.rs");
+        println!("there are no examples in {}", folder.display());
         return Ok(());
     }
     // Built first, so that the time limit counts their running only.
-    Cargo::new(&session.root, &["build", "-p", "throughline", "--all-features", "--examples"])
-        .run()?;
+    Cargo::new(root, &["build", "-p", package, "--all-features", "--examples"]).run()?;
     for example in examples {
         if example.ends {
             let name = &example.name;
-            Cargo::new(
-                &session.root,
-                &["run", "-p", "throughline", "--all-features", "--example", name],
-            )
-            .run_within(EXAMPLE_LIMIT)?;
+            Cargo::new(root, &["run", "-p", package, "--all-features", "--example", name])
+                .run_within(EXAMPLE_LIMIT)?;
         } else {
             println!("{} is built but not run: its docs say `{}`", example.name, examples::ENDLESS);
         }
@@ -234,7 +250,9 @@ fn run_interop(session: &mut Session) -> Result<(), StepError> {
 
 fn deny(session: &mut Session) -> Result<(), StepError> {
     install::cargo_subcommand(&session.root, "deny")?;
-    let arguments = ["deny", "--all-features", "check", "bans", "licenses", "sources"];
+    // Without --workspace, only what the root package needs would be looked at.
+    let arguments =
+        ["deny", "--workspace", "--all-features", "check", "bans", "licenses", "sources"];
     Cargo::new(&session.root, &arguments).run()
 }
 

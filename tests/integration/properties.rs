@@ -14,6 +14,8 @@ use throughline::limits;
 use throughline::propagation::{Field, Format, Propagator, SentryConfig};
 
 mod envelope;
+#[cfg(feature = "sdk")]
+mod sampling;
 
 type Pairs = Vec<(String, Vec<u8>)>;
 

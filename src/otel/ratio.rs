@@ -175,6 +175,12 @@ mod tests {
         assert_eq!(deferred(0.25, "", rand), kept(""));
         let random = "ot=rv:00000000000001";
         assert_eq!(deferred(0.25, random, rand), kept(random));
+        let agrees = "ot=rv:ffffffffffffff";
+        assert_eq!(
+            deferred(0.25, agrees, rand),
+            kept(agrees),
+            "by chance, which would count twice"
+        );
         assert_eq!(deferred(0.25, "ot=th:c;x:1,b=2", rand), kept("ot=x:1,b=2"));
         for tiny in [1e-17, 5e-17] {
             assert_eq!(deferred(tiny, "", "sentry-sample_rand=0.0"), kept(""));
@@ -232,6 +238,14 @@ mod tests {
             let low = cx("ot=rv:0000000000000f;th:0,b=2");
             assert_eq!(sent(RatioBased::new(0.25), &low), dropped("ot=rv:0000000000000f,b=2"));
         }
+    }
+
+    #[test]
+    fn a_span_that_is_kept_is_exported_with_the_state_that_came_in() {
+        let parent = format!("{W3C}-00");
+        let cx = received(&[("traceparent", &parent), ("tracestate", "a=1,foo@@bar=1,ot=x:1")]);
+        let span = provider(RatioBased::new(1.0)).tracer("test").start_with_context("span", &cx);
+        assert_eq!(span.span_context().trace_state().header(), "ot=th:0;x:1,a=1");
     }
 
     #[test]

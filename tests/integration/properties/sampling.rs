@@ -28,7 +28,10 @@ proptest! {
         let decides = !follows || incoming.sampled == Decision::Deferred;
         let Some(trace) = incoming.trace().filter(|_| decides) else { return Ok(()) };
         match sample_rand(&trace) {
-            Some(rand) => prop_assert_eq!(first, rand < rate),
+            Some(rand) => {
+                prop_assert_eq!(first, rand < rate);
+                prop_assert!(threshold(&out).is_none_or(|th| th == 0 && rate == 1.0));
+            }
             None => {
                 let share = (random_value(&trace) as f64 / 2.0_f64.powi(56), 1.0 - rate);
                 // Nearer to the border than this, fractions cannot tell.

@@ -1,7 +1,9 @@
 use opentelemetry::Context;
 use opentelemetry::trace::{Link, SpanContext, TraceContextExt, TraceFlags};
 
-use crate::context::{Decision, SpanId, TraceContext, TraceId, TraceParent, TraceState};
+use super::ot::{self, OT, Ot};
+use crate::context::{Baggage, Decision, SpanId, TraceContext, TraceId, TraceParent, TraceState};
+use crate::limits;
 
 /// Puts a [`TraceContext`] into an OpenTelemetry context and reads it back.
 pub trait ContextExt: sealed::Sealed {
@@ -68,14 +70,36 @@ pub fn link_to(parent: &TraceParent) -> Link {
     Link::with_context(to_span_context(parent, &TraceState::default()))
 }
 
-/// The trace context that came in, if its parent's decision is still open and its span is the active
-/// one.
+/// The trace context that came in, if the active span is one of its trace.
 #[cfg(feature = "sdk")]
-pub(super) fn deferred(cx: &Context) -> Option<&TraceContext> {
+pub(super) fn received(cx: &Context) -> Option<&TraceContext> {
     let Received(trace) = cx.get::<Received>()?;
-    let parent = trace.parent()?;
     let active = from_span_context(cx.span().span_context())?;
-    (parent.decision() == Decision::Deferred && same_span(parent, &active)).then_some(trace)
+    (trace.parent()?.trace_id() == active.trace_id()).then_some(trace)
+}
+
+/// Whether the active span is the one that came in, and its decision is still open.
+#[cfg(feature = "sdk")]
+pub(super) fn is_deferred(cx: &Context) -> bool {
+    let parent = received(cx).and_then(TraceContext::parent);
+    let active = from_span_context(cx.span().span_context());
+    parent.zip(active).is_some_and(|(parent, active)| {
+        parent.decision() == Decision::Deferred && same_span(parent, &active)
+    })
+}
+
+/// The same context, span and trace, with other baggage of the application.
+pub(super) fn with_app_baggage(cx: &Context, baggage: Baggage) -> Context {
+    let mut trace = cx.get::<Received>().map(|Received(trace)| trace.clone()).unwrap_or_default();
+    let own = trace.baggage_mut();
+    own.retain(|member| member.is_sentry());
+    if !own.is_empty() {
+        let (members, bytes) = (limits::BAGGAGE_MEMBERS, limits::BAGGAGE_BYTES);
+        *own = Baggage::from_members_within(members, bytes, own.iter().chain(baggage.iter()));
+    } else {
+        *own = baggage;
+    }
+    cx.with_value(Received(trace))
 }
 
 /// What came in, as a typed value inside the OpenTelemetry context. A slot of our own would go stale
@@ -93,18 +117,16 @@ fn begun_here(received: TraceContext, active: TraceParent, span: &SpanContext) -
     context
 }
 
-/// A sampler that decides about a trace that came in says how in the member `ot` of the span's state.
+/// The threshold is that of whoever decided last: it comes from the span's state, where samplers put
+/// it. Without it there, with a span that was dropped, or with a random value that it would drop, the
+/// decision rests on something else, and the threshold that came in says nothing about it.
 fn keep_threshold(context: &mut TraceContext, span: &SpanContext) {
-    if let Some(ot) = span.trace_state().get(OT)
-        && context.trace_state().get(OT) != Some(ot)
-    {
-        // A value that OpenTelemetry took breaks no rule of ours.
-        let _ = context.trace_state_mut().set(OT, ot);
-    }
+    let state = context.trace_state();
+    let random_value = Ot::from(state.get(OT)).random_value(span.trace_id().to_bytes());
+    let decided = Ot::from(span.trace_state().get(OT)).threshold();
+    let decided = decided.filter(|th| span.is_sampled() && th.keeps(random_value));
+    ot::set_threshold(context.trace_state_mut(), decided);
 }
-
-/// OpenTelemetry's own member of `tracestate`.
-pub(super) const OT: &str = "ot";
 
 fn same_span(one: &TraceParent, other: &TraceParent) -> bool {
     one.trace_id() == other.trace_id() && one.parent_id() == other.parent_id()
@@ -115,7 +137,7 @@ fn to_span_context(parent: &TraceParent, state: &TraceState) -> SpanContext {
     // The list is deep-cloned with every span, so only spans that are exported get it. What is passed
     // on downstream is the received list in any case.
     let state = if sampled && !state.is_empty() {
-        opentelemetry::trace::TraceState::from_key_value(state.iter()).unwrap_or_default()
+        ot::mirror(state)
     } else {
         opentelemetry::trace::TraceState::default()
     };
@@ -205,6 +227,44 @@ mod tests {
         let out = cx.trace_context();
         assert!(out.trace_state().is_empty());
         assert_eq!(out.baggage().as_str(), "tenant=7");
+    }
+
+    /// The tracestate that goes out behind a span that says this about itself.
+    fn passed_on(list: &str, sampled: bool, span: &str) -> String {
+        let mut trace = received(PARENT);
+        *trace.trace_state_mut() = list.parse().unwrap();
+        let cx = Context::new().with_trace_context(trace);
+        let state = opentelemetry::trace::TraceState::from_key_value(
+            span.split(',').filter_map(|member| member.split_once('=')),
+        );
+        let of_trace = cx.span().span_context().trace_id();
+        let flags = if sampled { TraceFlags::SAMPLED } else { TraceFlags::default() };
+        let span = SpanContext::new(of_trace, 7.into(), flags, false, state.unwrap());
+        let cx = cx.with_remote_span_context(span);
+        cx.trace_context().trace_state().as_str().to_owned()
+    }
+
+    #[test]
+    fn of_what_a_sampler_says_only_a_threshold_that_can_be_true_is_passed_on() {
+        let list = "ot=th:0;x:1,foo@@bar=1";
+        assert_eq!(passed_on(list, true, "ot=th:4;y:2,b=2"), "ot=th:4;x:1,foo@@bar=1");
+        assert_eq!(passed_on(list, true, "ot=th:00"), list, "the same number");
+        assert_eq!(passed_on(list, true, "ot=th:f"), "ot=x:1,foo@@bar=1", "the id is below it");
+        assert_eq!(passed_on(list, true, ""), "ot=x:1,foo@@bar=1", "nobody knows");
+        assert_eq!(passed_on(list, false, "ot=th:0"), "ot=x:1,foo@@bar=1", "dropped");
+        assert_eq!(passed_on("ot=th:0", false, ""), "");
+        assert_eq!(passed_on("a=1,ot=x:1", false, ""), "a=1,ot=x:1", "nothing to erase");
+        assert_eq!(passed_on("a=1", true, "ot=th:4"), "ot=th:4,a=1");
+        let random = "ot=rv:fffffffffffff0";
+        assert_eq!(passed_on(random, true, "ot=th:f"), "ot=th:f;rv:fffffffffffff0");
+    }
+
+    #[test]
+    fn a_key_that_opentelemetry_refuses_takes_no_other_from_the_span() {
+        let mut trace = received(PARENT);
+        *trace.trace_state_mut() = "a=1,foo@@bar=1,ot=th:0".parse().unwrap();
+        let cx = Context::new().with_trace_context(trace);
+        assert_eq!(cx.span().span_context().trace_state().header(), "a=1,ot=th:0");
     }
 
     #[test]

@@ -17,9 +17,26 @@
 //! let _guard = cx.attach();
 //! assert_eq!(TraceContext::current().parent(), Some(&parent));
 //! ```
+//!
+//! # Deferred decisions
+//! A `sentry-trace` may leave the sampling decision open (rule SE-3). An OpenTelemetry span context has
+//! no form for that, so the SDK's own samplers take it for a decision against the trace: it is lost,
+//! and goes on as `-0`. Whoever has Sentry services in the fleet gives the provider the sampler that
+//! knows the difference, `ParentBased` of the feature `sdk`:
+//!
+//! ```
+//! # #[cfg(feature = "sdk")] {
+//! # use opentelemetry_sdk::trace::SdkTracerProvider;
+//! # use throughline::otel::{ParentBased, RatioBased};
+//! let provider =
+//!     SdkTracerProvider::builder().with_sampler(ParentBased::new(RatioBased::new(0.25))).build();
+//! # }
+//! ```
 
+mod app_baggage;
 mod bridge;
 mod in_context;
+mod ot;
 #[cfg(feature = "sdk")]
 mod ratio;
 #[cfg(feature = "sdk")]

@@ -94,7 +94,7 @@ mod tests {
         propagator.inject(&context, &mut job);
         let sent = json!({
             "b": 1, "a": {"traceparent": "inner"},
-            "traceparent": PARENT, "tracestate": "v=1", "baggage": "tenant=7",
+            "traceparent": PARENT, "tracestate": "v=1", "Baggage": "tenant=7",
             "sentry-trace": "0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-1",
         });
         assert_eq!(Value::Object(job), sent);

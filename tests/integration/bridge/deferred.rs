@@ -6,10 +6,10 @@ use ::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::Router;
 use axum::extract::State;
 use axum::routing::get;
-use opentelemetry_sdk::trace::Sampler;
+use opentelemetry_sdk::trace::{Sampler, ShouldSample};
 use throughline::context::TraceContext;
 use throughline::http::{ClientLayer, ClientService, ServerLayer};
-use throughline::otel::ParentBased;
+use throughline::otel::{ParentBased, RatioBased};
 use throughline::propagation::{Format, Propagator};
 use throughline_testkit::InMemorySpans;
 use tokio::sync::mpsc;
@@ -18,6 +18,10 @@ use tower::{Layer, ServiceExt};
 use crate::http::{PATIENCE, PlainClient, plain_client, request, serve, server_layer};
 
 const IDS: &str = "0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331";
+
+/// What Sentry's SDKs send with it.
+const SAMPLING_CONTEXT: &str =
+    "sentry-trace_id=0af7651916cd43dd8448eb211c80319c,sentry-sample_rand=0.250000";
 
 /// A service that forwards every request without spans of its own.
 async fn proxy(to: SocketAddr, propagator: &Propagator) -> SocketAddr {
@@ -39,7 +43,10 @@ struct Seen {
 }
 
 /// Sends a deferred `sentry-trace` through two proxies to a service with spans and that sampler.
-async fn deferred(propagator: &Propagator, root: Sampler) -> (Seen, InMemorySpans) {
+async fn deferred(
+    propagator: &Propagator,
+    sampler: impl ShouldSample + 'static,
+) -> (Seen, InMemorySpans) {
     type See = (mpsc::Sender<Seen>, Propagator);
     async fn see(State((seen, propagator)): State<See>, received: HeaderMap) {
         let mut sent_on = HeaderMap::new();
@@ -47,7 +54,7 @@ async fn deferred(propagator: &Propagator, root: Sampler) -> (Seen, InMemorySpan
         seen.send(Seen { received, sent_on }).await.unwrap();
     }
 
-    let spans = InMemorySpans::new().sampler(Box::new(ParentBased::new(root)) as Box<_>);
+    let spans = InMemorySpans::new().sampler(Box::new(sampler) as Box<_>);
     let (sender, mut receiver) = mpsc::channel(1);
     let back = Router::new()
         .route("/", get(see))
@@ -58,6 +65,7 @@ async fn deferred(propagator: &Propagator, root: Sampler) -> (Seen, InMemorySpan
 
     let mut sent = request("GET", first, "/");
     sent.headers_mut().insert("sentry-trace", HeaderValue::from_static(IDS));
+    sent.headers_mut().insert("baggage", HeaderValue::from_static(SAMPLING_CONTEXT));
     assert_eq!(plain_client().request(sent).await.unwrap().status(), 200);
     (receiver.recv().await.unwrap(), spans)
 }
@@ -68,7 +76,7 @@ async fn se_3_a_deferred_decision_goes_on_until_a_sampler_makes_it() {
     // With traceparent beside it, whose flag has no form but 00 for an open decision.
     for propagator in [sentry_only, Propagator::default()] {
         for (root, sampled) in [(Sampler::AlwaysOn, true), (Sampler::AlwaysOff, false)] {
-            let (seen, spans) = deferred(&propagator, root).await;
+            let (seen, spans) = deferred(&propagator, ParentBased::new(root)).await;
             assert_eq!(seen.received["sentry-trace"], IDS, "nobody has decided on the way");
             let sent_on = seen.sent_on["sentry-trace"].to_str().unwrap();
             assert!(sent_on.ends_with(if sampled { "-1" } else { "-0" }), "{sent_on}");
@@ -83,4 +91,34 @@ async fn se_3_a_deferred_decision_goes_on_until_a_sampler_makes_it() {
             }
         }
     }
+}
+
+#[tokio::test]
+async fn se_3_a_decision_by_sample_rand_stands_in_both_headers() {
+    let propagator = Propagator::default();
+    for (rate, sampled) in [(0.3, true), (0.25, false)] {
+        let sampler = ParentBased::new(RatioBased::new(rate));
+        let (seen, spans) = deferred(&propagator, sampler).await;
+        assert_eq!(seen.received["traceparent"].as_bytes().last(), Some(&b'0'));
+        let decided = |name: &str| seen.sent_on[name].to_str().unwrap().ends_with('1');
+        assert_eq!(decided("sentry-trace"), sampled);
+        assert_eq!(decided("traceparent"), sampled);
+        assert_eq!(seen.sent_on["baggage"], SAMPLING_CONTEXT);
+        assert!(!seen.sent_on.contains_key("tracestate"), "no threshold says it");
+        if sampled {
+            spans.wait_for(|spans| spans.len() == 1, PATIENCE).await.unwrap();
+        } else {
+            assert!(spans.finished().is_empty());
+        }
+    }
+}
+
+/// What the docs warn of: why [`ParentBased`] is there. Should the SDK's own sampler learn it, this
+/// fails and the warning can go.
+#[tokio::test]
+async fn the_samplers_of_the_sdk_take_an_open_decision_for_a_no() {
+    let sampler = Sampler::ParentBased(Box::new(Sampler::AlwaysOn));
+    let (seen, spans) = deferred(&Propagator::default(), sampler).await;
+    assert!(seen.sent_on["sentry-trace"].to_str().unwrap().ends_with("-0"));
+    assert!(spans.finished().is_empty());
 }

@@ -1,4 +1,4 @@
-//! What holds for every input: [`headers`] against oracles, and messages in [`envelope`].
+//! What holds for every input: [`headers`] against oracles, messages in [`envelope`], and samplers.
 
 use proptest::prelude::*;
 use throughline::context::TraceContext;
@@ -8,6 +8,8 @@ mod envelope;
 mod headers;
 mod inputs;
 mod oracles;
+#[cfg(feature = "sdk")]
+mod sampling;
 
 fn bounded(context: &TraceContext) -> Result<(), TestCaseError> {
     let state = context.trace_state();

@@ -18,6 +18,9 @@ struct PropagateCase {
     #[serde(default)]
     options: Propagator,
     trust: Option<String>,
+    /// Whether what comes in is the first span of a trace that begins in this service.
+    #[serde(default)]
+    begins: bool,
     /// What the outgoing request holds before.
     #[serde(default)]
     carrier: Vec<(String, Text)>,
@@ -42,7 +45,11 @@ pub(super) fn propagate(case: &Value) -> Result<(), String> {
     let found = trust.apply(extract(&case.options, &fields(&case.r#in))?);
     names_rules(&found, &case.refused)?;
     same("link", &found.link.map(|link| link.trace_id().to_string()), &case.link)?;
-    let sent = inject(&case.options, &found.context, &fields(&case.carrier))?;
+    let context = match found.context.parent().copied() {
+        Some(first) if case.begins => found.context.restart(first),
+        _ => found.context,
+    };
+    let sent = inject(&case.options, &context, &fields(&case.carrier))?;
     let mut out = fields(&case.out);
     out.sort_unstable();
     same("out", &sent, &out)

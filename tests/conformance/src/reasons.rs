@@ -37,8 +37,9 @@ const REASONS: &[(&str, &str, &str)] = &[
     (
         "OpenTelemetry",
         "TP-3",
-        "parses fields of any length as numbers, `+` included: an id with a digit missing or too many \
-         becomes another id, and the trace goes on under it",
+        "parses fields of any length as numbers, with `+` and a version in upper case, and takes a `-` \
+         at the end: an id with a digit missing or too many becomes another id, and the trace goes on \
+         under it",
     ),
     ("OpenTelemetry", "TP-4", "continues a later version whose flags have one digit"),
     ("OpenTelemetry", "TP-5", "takes the first of several `traceparent` lines"),

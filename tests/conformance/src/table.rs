@@ -211,6 +211,7 @@ const TITLES: &[(&str, &str)] = &[
     ("SE-1", "sentry-trace: a malformed one is refused"),
     ("SE-2", "sentry-trace: several values"),
     ("SE-3", "sentry-trace: no decision stays none"),
+    ("SE-4", "sentry-trace: its sampling context is frozen"),
     ("SE-8", "sentry-trace: organizations are kept apart"),
     ("BO-4", "no header means no context"),
 ];

@@ -1,10 +1,11 @@
-//! B3, Datadog and X-Ray: what one of them understands survives a trip through all of them.
+//! B3, Datadog, X-Ray and grpc-trace-bin: what one of them understands survives a trip through all of them.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
 use throughline::propagation::{Field, Format, Propagator};
 
-const FORMATS: [Format; 4] = [Format::B3, Format::B3Multi, Format::Datadog, Format::XRay];
+const FORMATS: [Format; 5] =
+    [Format::B3, Format::B3Multi, Format::Datadog, Format::XRay, Format::GrpcTraceBin];
 
 fuzz_target!(|values: Vec<(u8, String)>| {
     let carrier: Vec<_> = values

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::fmt;
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -108,6 +108,17 @@ impl Cargo {
         }
     }
 
+    /// Like [`run`](Self::run), but returns what it writes to stdout instead of showing it.
+    pub(crate) fn output(mut self) -> Result<String, StepError> {
+        println!("$ {}", self.shown);
+        let (mut child, mut stdout) = self.spawn()?;
+        let mut output = String::new();
+        let read = stdout.read_to_string(&mut output);
+        let status = child.wait().map_err(|source| self.io(source))?;
+        read.map_err(|source| self.io(source))?;
+        self.ended(status).map(|()| output)
+    }
+
     /// Whether the call succeeds; nothing of it is shown.
     pub(crate) fn succeeds(mut self) -> bool {
         let status = self.command.stdout(Stdio::null()).stderr(Stdio::null()).status();
@@ -163,6 +174,14 @@ mod tests {
         cargo(&["--version", "--verbose"]).run_seeing(|line| seen.push(line.to_owned())).unwrap();
         assert!(seen[0].starts_with("cargo "), "{seen:?}");
         assert!(seen.iter().any(|line| line.starts_with("release: ")), "{seen:?}");
+    }
+
+    #[test]
+    fn output_is_returned_unless_the_command_fails() {
+        let output = cargo(&["--version"]).output().unwrap();
+        assert!(output.starts_with("cargo "), "{output}");
+        let error = cargo(&["no-such-command"]).output().unwrap_err();
+        assert!(matches!(error, StepError::Exit { .. }), "{error}");
     }
 
     #[test]

@@ -2,11 +2,15 @@
 
 use std::process::ExitCode;
 
+use command::StepError;
+
 mod command;
+mod conformance;
 mod examples;
 mod features;
 mod install;
 mod interop;
+mod peers;
 mod report;
 mod steps;
 mod test_summary;
@@ -20,6 +24,13 @@ Commands:
   test [--quick]   Run every check of this repository, in order, up to the first that fails.
                    The last line is the number of tests: `N passed, M failed`.
                    --quick leaves out docs, features, examples, fuzz, interop and deny
+  conformance [--write-docs] [--cases]
+                   Count the wire vectors that this library and other crates get wrong, by rule.
+                   Fails if this library does, or if docs/peers.md says otherwise; --write-docs
+                   writes it anew. --cases prints every case that came out otherwise.
+                   The first run builds the other crates, which takes some minutes
+  peers            Run the benches of the wire formats, here and of other crates, and print their
+                   instructions and allocations. Needs valgrind and gungraun-runner
   help             Print this text
 
 Options:
@@ -33,6 +44,8 @@ Exit code: 0 if all is well, 1 if a check failed, 2 if the command line was not 
 enum Request {
     Help,
     Test { quick: bool },
+    Conformance(conformance::Options),
+    Peers,
 }
 
 fn main() -> ExitCode {
@@ -44,11 +57,20 @@ fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         Ok(Request::Test { quick }) => steps::test(quick),
+        Ok(Request::Conformance(options)) => ended(conformance::run(&steps::root(), options)),
+        Ok(Request::Peers) => ended(peers::run(&steps::root())),
         Err(message) => {
             eprintln!("error: {message}\n\n{USAGE}");
             ExitCode::from(2)
         }
     }
+}
+
+fn ended(result: Result<(), StepError>) -> ExitCode {
+    if let Err(error) = &result {
+        eprintln!("error: {error}");
+    }
+    if result.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 fn parse(arguments: &[String]) -> Result<Request, String> {
@@ -59,11 +81,28 @@ fn parse(arguments: &[String]) -> Result<Request, String> {
         None => Err("no command given".to_owned()),
         Some(("help", [])) => Ok(Request::Help),
         Some(("help", [unknown, ..])) => Err(format!("`help` takes no argument `{unknown}`")),
-        Some(("test", options)) => match options.iter().find(|o| *o != "--quick") {
-            Some(unknown) => Err(format!("`test` takes no argument `{unknown}`")),
-            None => Ok(Request::Test { quick: !options.is_empty() }),
-        },
+        Some(("test", options)) => {
+            let [quick] = flags("test", options, ["--quick"])?;
+            Ok(Request::Test { quick })
+        }
+        Some(("conformance", options)) => {
+            let [write_docs, cases] = flags("conformance", options, ["--write-docs", "--cases"])?;
+            Ok(Request::Conformance(conformance::Options { write_docs, cases }))
+        }
+        Some(("peers", options)) => flags("peers", options, []).map(|[]| Request::Peers),
         Some((unknown, _)) => Err(format!("no command is called `{unknown}`")),
+    }
+}
+
+/// Which of the known flags are given; another argument is an error.
+fn flags<const N: usize>(
+    command: &str,
+    given: &[String],
+    known: [&str; N],
+) -> Result<[bool; N], String> {
+    match given.iter().find(|argument| !known.contains(&argument.as_str())) {
+        Some(unknown) => Err(format!("`{command}` takes no argument `{unknown}`")),
+        None => Ok(known.map(|flag| given.iter().any(|argument| argument == flag))),
     }
 }
 
@@ -82,6 +121,16 @@ mod tests {
     }
 
     #[test]
+    fn conformance_takes_its_flags_in_any_order() {
+        let options = |write_docs, cases| {
+            Ok(Request::Conformance(conformance::Options { write_docs, cases }))
+        };
+        assert_eq!(parsed("conformance"), options(false, false));
+        assert_eq!(parsed("conformance --cases --write-docs"), options(true, true));
+        assert_eq!(parsed("peers"), Ok(Request::Peers));
+    }
+
+    #[test]
     fn help_is_given_wherever_it_is_asked_for() {
         for line in ["--help", "-h", "help", "test --help", "test --quick -h"] {
             assert_eq!(parsed(line), Ok(Request::Help), "{line}");
@@ -94,6 +143,8 @@ mod tests {
             ("tset", "`tset`"),
             ("test --fast", "`--fast`"),
             ("test --quick more", "`more`"),
+            ("conformance --quick", "`--quick`"),
+            ("peers --cases", "`--cases`"),
             ("help me", "`me`"),
             ("", "no command"),
         ] {

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use crate::command::{Cargo, StepError};
+use crate::conformance;
 use crate::examples;
 use crate::features;
 use crate::install;
@@ -28,7 +29,12 @@ pub(crate) struct Step {
 
 /// Cheap and frequent failures first; a new check is a new line.
 pub(crate) const STEPS: &[Step] = &[
-    Step { name: "fmt", quick: true, advice: "run `cargo fmt --all`", run: fmt },
+    Step {
+        name: "fmt",
+        quick: true,
+        advice: "run `cargo fmt --all`, or the last command without --check",
+        run: fmt,
+    },
     Step {
         name: "install",
         quick: true,
@@ -150,7 +156,12 @@ fn run_all<'a>(
 }
 
 fn fmt(session: &mut Session) -> Result<(), StepError> {
-    Cargo::new(&session.root, &["fmt", "--all", "--check"]).run()
+    Cargo::new(&session.root, &["fmt", "--all", "--check"]).run()?;
+    // They are built by `conformance` and `peers` only, but a diff shows them like all others.
+    for manifest in conformance::PEERS {
+        Cargo::new(&session.root, &["fmt", "--manifest-path", manifest, "--check"]).run()?;
+    }
+    Ok(())
 }
 
 fn install_packages(session: &mut Session) -> Result<(), StepError> {
@@ -261,7 +272,7 @@ fn unreadable(path: &Path, source: &io::Error) -> StepError {
 }
 
 /// The folder above this package, wherever the repository lies by now.
-fn root() -> PathBuf {
+pub(crate) fn root() -> PathBuf {
     let own = env::var_os("CARGO_MANIFEST_DIR")
         .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
     own.parent().map(Path::to_path_buf).unwrap_or(own)

@@ -8,7 +8,8 @@ use throughline::otel::ContextExt;
 use throughline::propagation::Propagator;
 use throughline::websocket::{Envelope, Placement};
 
-use super::case::{PARENT, Text, extract, fields, names_rules, same, shape};
+use super::case::{extract, fields, names_rules, same};
+use super::format::{PARENT, Text, shape};
 
 #[derive(Deserialize)]
 #[serde(tag = "op", rename_all = "lowercase")]

@@ -46,10 +46,11 @@ pub(super) fn parse<'a>(list: List<'a>, refuse: &mut dyn FnMut(Rule)) -> (Baggag
             }
         }
     }
-    if lossless && kept.members > 0 {
-        if let Some(value) = list.to_header_value() {
-            return (Baggage::from_checked(value, kept.members, kept.sentry), sampling);
-        }
+    if lossless
+        && kept.members > 0
+        && let Some(value) = list.to_header_value()
+    {
+        return (Baggage::from_checked(value, kept.members, kept.sentry), sampling);
     }
     (copy(looked_at, &kept), sampling)
 }

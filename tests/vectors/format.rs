@@ -312,6 +312,29 @@ pub(super) struct OrgCase {
     pub(super) rule: String,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RandCase {
+    #[serde(default, rename = "name")]
+    _name: String,
+    #[serde(deserialize_with = "Option::deserialize")]
+    pub(super) sentry_trace_sampled: Option<bool>,
+    #[serde(deserialize_with = "Option::deserialize")]
+    pub(super) sample_rate: Option<String>,
+    #[serde(deserialize_with = "Option::deserialize")]
+    pub(super) sample_rand: Option<String>,
+    pub(super) expect_range: ExpectedRand,
+    #[serde(rename = "rule")]
+    _rule: String,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+pub(super) enum ExpectedRand {
+    Between(f64, f64),
+    Words(String),
+}
+
 /// `O` is a `Propagator`, or the JSON that makes one.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, bound = "O: Deserialize<'de> + Default")]
@@ -349,6 +372,79 @@ pub(super) enum TrustOf {
     Continue,
     Restart,
     Ignore,
+}
+
+/// `O` as above.
+#[derive(Deserialize)]
+#[serde(tag = "op", rename_all = "lowercase", bound = "O: Deserialize<'de> + Default")]
+pub(super) enum MessageCase<O> {
+    /// What a receiver finds in a text, and the text without it.
+    Read(ReadCase<O>),
+    /// What a sender makes of a text that may bring a context of its own.
+    Encode(WriteCase<O>),
+    /// What a relay makes of a text that it passes on.
+    Relay(WriteCase<O>),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, bound = "O: Deserialize<'de> + Default")]
+pub(super) struct ReadCase<O> {
+    #[serde(rename = "name")]
+    _name: String,
+    #[serde(rename = "rule")]
+    _rule: String,
+    pub(super) r#in: Text,
+    /// Where a context may stand beside the names that are known.
+    #[serde(default)]
+    pub(super) read: Vec<String>,
+    #[serde(default)]
+    pub(super) options: O,
+    pub(super) max_context_bytes: Option<usize>,
+    #[serde(deserialize_with = "Option::deserialize")]
+    pub(super) expect: Option<ExpectedContext>,
+    #[serde(default)]
+    pub(super) refused: Vec<String>,
+    /// Trace id of the link.
+    pub(super) link: Option<String>,
+    /// The text without its context.
+    pub(super) out: Text,
+    #[serde(default, rename = "note")]
+    _note: Value,
+}
+
+#[derive(Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ExpectedContext {
+    pub(super) trace_id: Option<String>,
+    pub(super) parent_id: Option<String>,
+    #[serde(deserialize_with = "Option::deserialize")]
+    pub(super) sampled: Option<bool>,
+    #[serde(default)]
+    pub(super) random: bool,
+    #[serde(default)]
+    pub(super) tracestate: Text,
+    #[serde(default)]
+    pub(super) baggage: Text,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, bound = "O: Deserialize<'de> + Default")]
+pub(super) struct WriteCase<O> {
+    #[serde(rename = "name")]
+    _name: String,
+    #[serde(rename = "rule")]
+    _rule: String,
+    pub(super) r#in: Text,
+    /// The context that is to be written, as headers.
+    pub(super) context: Vec<(String, Text)>,
+    /// Where it is written, in this order.
+    pub(super) write: Option<Vec<String>>,
+    #[serde(default)]
+    pub(super) options: O,
+    pub(super) max_context_bytes: Option<usize>,
+    pub(super) out: Text,
+    #[serde(default, rename = "note")]
+    _note: Value,
 }
 
 /// Beside a `tracestate` that is tried.

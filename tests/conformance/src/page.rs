@@ -20,17 +20,23 @@ pub fn page(verdicts: &[Verdict]) -> String {
         let _ = writeln!(page, "- {}: {}.", row.rule, row.why.unwrap_or_default());
     }
     page.push_str(JUDGED);
+    left_out(&mut page, &table);
+    page
+}
+
+fn left_out(page: &mut String, table: &Table) {
+    for (reason, cases) in &table.left_out {
+        let _ = writeln!(page, "- {cases}: {reason}.");
+    }
     let alone: usize = table.alone.iter().map(|(_, cases)| cases).sum();
     let mut rules: Vec<_> = table.alone.iter().map(|(rule, _)| rule.as_str()).collect();
     rules.sort_unstable();
     rules.dedup();
+    let rules = rules.join(", ");
     let _ = writeln!(
         page,
-        "- {alone} cases stand in no row, since no peer has the setting, function or pair of formats \
-         that they are about:\n  {}.",
-        rules.join(", ")
+        "- {alone}: no other crate claims all headers that they are about ({rules})."
     );
-    page
 }
 
 fn counts(page: &mut String, table: &Table, rows: &[Row]) {

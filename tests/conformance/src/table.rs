@@ -14,8 +14,10 @@ pub struct Table {
     pub specified: Vec<Row>,
     /// What none decides.
     pub apart: Vec<Row>,
-    /// Cases that no peer but this library is asked about, by rule.
+    /// Cases whose headers no peer but this library claims, by rule.
     pub alone: Vec<(String, usize)>,
+    /// Cases that nobody is asked about, by reason.
+    pub left_out: Vec<(String, usize)>,
 }
 
 /// The cases of a rule.
@@ -45,9 +47,12 @@ impl Table {
     #[must_use]
     pub fn new(verdicts: &[Verdict]) -> Self {
         let peers = distinct(verdicts.iter().map(|verdict| verdict.peer.as_str()));
-        let mut table = Self { specified: Vec::new(), apart: Vec::new(), alone: Vec::new(), peers };
-        for rule in distinct(verdicts.iter().map(|verdict| verdict.rule.as_str())) {
-            let of_rule = verdicts.iter().filter(|verdict| verdict.rule == rule);
+        let left_out = left_out(verdicts, peers.first());
+        let (specified, apart, alone) = (Vec::new(), Vec::new(), Vec::new());
+        let mut table = Self { peers, specified, apart, alone, left_out };
+        let asked = |verdict: &&Verdict| !matches!(verdict.outcome, Outcome::LeftOut(_));
+        for rule in distinct(verdicts.iter().filter(asked).map(|verdict| verdict.rule.as_str())) {
+            let of_rule = verdicts.iter().filter(asked).filter(|verdict| verdict.rule == rule);
             let whys = distinct(of_rule.clone().map(why).map(Option::unwrap_or_default));
             for reason in whys {
                 let some = of_rule.clone().filter(|v| why(v).unwrap_or_default() == reason);
@@ -156,6 +161,20 @@ fn line<'a>(
         let _ = write!(text, " {cell:>13}");
     }
     text.push('\n');
+}
+
+/// The reasons, each with its number of cases, which is the same for every peer.
+fn left_out(verdicts: &[Verdict], peer: Option<&String>) -> Vec<(String, usize)> {
+    let reason = |verdict: &Verdict| match &verdict.outcome {
+        Outcome::LeftOut(reason) if Some(&verdict.peer) == peer => Some(reason.clone()),
+        _ => None,
+    };
+    let all: Vec<_> = verdicts.iter().filter_map(reason).collect();
+    let count = |reason: String| {
+        let cases = all.iter().filter(|known| **known == reason).count();
+        (reason, cases)
+    };
+    distinct(all.iter().map(String::as_str)).into_iter().map(count).collect()
 }
 
 fn why(verdict: &Verdict) -> Option<&'static str> {

@@ -2,13 +2,12 @@
 
 use std::ops::Range;
 
-use serde::Deserialize;
 use serde_json::Value;
 use throughline::context::Baggage;
 use throughline::propagation::{Field, Propagator, SentryConfig};
 
 use super::case::{extract, lines, names_rule, same, sent, value};
-use super::format::{OrgCase, SENTRY, SentryCase, shape};
+use super::format::{ExpectedRand, OrgCase, RandCase, SENTRY, SentryCase, shape};
 
 pub(super) fn sentry_trace(case: &Value) -> Result<(), String> {
     let case: SentryCase = shape(case)?;
@@ -49,29 +48,6 @@ pub(super) fn sentry_org(case: &Value) -> Result<(), String> {
     }
     same("the context is empty", &found.context.is_empty(), &true)?;
     names_rule(&found, Field::SentryTrace, &case.rule)
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RandCase {
-    #[serde(default, rename = "name")]
-    _name: String,
-    #[serde(deserialize_with = "Option::deserialize")]
-    sentry_trace_sampled: Option<bool>,
-    #[serde(deserialize_with = "Option::deserialize")]
-    sample_rate: Option<String>,
-    #[serde(deserialize_with = "Option::deserialize")]
-    sample_rand: Option<String>,
-    expect_range: ExpectedRand,
-    #[serde(rename = "rule")]
-    _rule: String,
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum ExpectedRand {
-    Between(f64, f64),
-    Words(String),
 }
 
 pub(super) fn sentry_sample_rand(case: &Value) -> Result<(), String> {

@@ -6,7 +6,8 @@ use throughline::propagation::{Field, Propagator};
 
 use super::case::{extract, lines, names_rule, same, sent, value};
 use super::format::{
-    ExpectedParent, ExpectedState, Mutation, MutationCase, PARENT, ParentCase, StateCase, Text, shape,
+    ExpectedParent, ExpectedState, Mutation, MutationCase, PARENT, ParentCase, StateCase, Text,
+    shape,
 };
 
 pub(super) fn traceparent(case: &Value) -> Result<(), String> {

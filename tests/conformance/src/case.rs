@@ -79,12 +79,12 @@ pub fn cases(vectors: &str) -> Result<Vec<Case>, String> {
     Ok(cases)
 }
 
-/// Several lines and malformed values are mistakes of their own, in whatever rule they show: who reads
-/// the first line only has no other trouble with limits. Else the first rule counts.
+/// Who makes one of some plain mistakes makes it in cases of other rules too: reading the first line
+/// only is no trouble with limits.
 fn counted(rules: &str) -> &str {
-    let mut known = OWN_MISTAKES.into_iter();
-    let own = known.find(|own| rules.split('/').any(|rule| rule == *own));
-    own.or(rules.split('/').next()).unwrap_or(rules)
+    let plain =
+        PLAIN_MISTAKES.into_iter().find(|plain| rules.split('/').any(|rule| rule == *plain));
+    plain.or(rules.split('/').next()).unwrap_or(rules)
 }
 
 fn task(section: &str, case: &Value) -> Result<Task, String> {
@@ -202,12 +202,15 @@ impl PropagateCase<Value> {
     fn hop(self, rules: &Value) -> Hop {
         let all = self.r#in.iter().chain(&self.carrier).chain(&self.out);
         let mut needs: Vec<_> = all.filter_map(|(name, _)| Header::of(name)).collect();
-        if rules.as_str().is_some_and(|rules| rules.starts_with("SE")) {
+        let of = |group| rules.as_str().is_some_and(|rules| rules.starts_with(group));
+        if of("SE") {
             needs.push(Header::SentryTrace);
         }
+        let baggage: &[_] = &[Header::Baggage];
         let settings = if self.options.is_null() { json!({}) } else { self.options };
         Hop {
             needs,
+            compared: of("BG").then_some(baggage),
             carrier: fields(self.carrier),
             sent: fields(self.out),
             ..Hop::new(settings, fields(self.r#in))
@@ -260,8 +263,9 @@ fn fields(pairs: Vec<(String, Text)>) -> Lines {
     pairs.into_iter().map(|(name, Text(value))| (name, value)).collect()
 }
 
-/// In this order, where a case names two of them.
-const OWN_MISTAKES: [&str; 6] = ["TP-2", "TS-2", "BG-2", "TP-3", "TS-7", "BG-9"];
+/// A case is counted with the first of these that it names, else with the first that it names.
+const PLAIN_MISTAKES: [&str; 9] =
+    ["TP-2", "TP-3", "TS-7", "TS-4", "TS-9", "TS-2", "TS-8", "BG-2", "BG-9"];
 
 #[cfg(test)]
 mod tests {
@@ -273,6 +277,9 @@ mod tests {
             ("TP-4/TP-7", "TP-4"),
             ("TP-4/TP-2", "TP-2"),
             ("TS-6/TS-7", "TS-7"),
+            ("TS-9/TS-2", "TS-9"),
+            ("TS-2/TS-4", "TS-4"),
+            ("TS-10/TS-8", "TS-8"),
             ("BG-10/BG-2", "BG-2"),
             ("BG-2/BG-9", "BG-2"),
             ("BG-5", "BG-5"),

@@ -3,7 +3,7 @@
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::case::{Case, Hop, Lines, Task};
-use crate::format::{EncodeCase, Mutation, MutationCase, Text};
+use crate::format::{EncodeCase, Mutation, MutationCase, Text, list};
 use crate::header::Header;
 use crate::meaning;
 use crate::peer::Peer;
@@ -112,7 +112,14 @@ fn list_difference(after: &str, case: &MutationCase) -> Option<String> {
         && case.expect_len.is_none_or(|len| after_members.len() == len)
         && case.expect_missing.as_ref().is_none_or(|missing| keys().all(|key| key.0 != *missing))
         && case.expect_keys.as_ref().is_none_or(|expected| keys().eq(expected));
-    (!right).then(|| format!("made {}, expected {case:?}", shown(&[after])))
+    (!right).then(|| format!("made {}, expected {}", shown(&[after]), expected_list(case)))
+}
+
+fn expected_list(case: &MutationCase) -> String {
+    match &case.expect {
+        Some(members) => shown(&[&list(members)]),
+        None => format!("another list of {:?}", case.r#in),
+    }
 }
 
 fn encode_outcome(peer: &dyn Peer, encode: &EncodeCase, case: &Case) -> Outcome {

@@ -60,7 +60,9 @@ fn parents<'a>(values: &[&'a str], id: usize, span: bool, mask: bool) -> Vec<Vec
 }
 
 fn same_parent(sent: &[Vec<&str>], expected: &[Vec<&str>], hop: &Hop) -> bool {
-    let came_in = |trace: &str| hop.received.iter().any(|(_, value)| value.contains(trace));
+    let came_in = |trace: &str| {
+        hop.received.iter().any(|(_, value)| value.to_ascii_lowercase().contains(trace))
+    };
     // A new trace, begun by a peer with spans, is no context of the caller's.
     let new = |fields: &Vec<&str>| {
         fields.contains(&"") && !fields.iter().any(|field| field.len() == 32 && came_in(field))

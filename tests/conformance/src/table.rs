@@ -192,7 +192,7 @@ fn distinct<'a>(items: impl Iterator<Item = &'a str>) -> Vec<String> {
 }
 
 /// In the order of the rows.
-const GROUPS: [&str; 5] = ["TP", "TS", "BG", "SE", "BO"];
+const GROUPS: [&str; 6] = ["TP", "TS", "BG", "SE", "BO", "TR"];
 
 const TITLES: &[(&str, &str)] = &[
     ("TP-1", "traceparent: a valid one is continued"),
@@ -208,7 +208,7 @@ const TITLES: &[(&str, &str)] = &[
     ("TS-2", "tracestate: several lines are one list"),
     ("TS-3", "tracestate: white space is ignored"),
     ("TS-4", "tracestate: empty ones are read, not sent"),
-    ("TS-5", "tracestate: spaces in values"),
+    ("TS-5", "tracestate: what a value may hold"),
     ("TS-6", "tracestate: keys of Level 2"),
     ("TS-7", "tracestate: a bad member drops the list"),
     ("TS-8", "tracestate: the first of equal keys stays"),
@@ -220,6 +220,7 @@ const TITLES: &[(&str, &str)] = &[
     ("BG-3", "baggage: encoded spaces are data"),
     ("BG-4", "baggage: a value may be empty"),
     ("BG-5", "baggage: values are encoded again"),
+    ("BG-6", "baggage: what is no UTF-8 is U+FFFD"),
     ("BG-7", "baggage: properties stay what they are"),
     ("BG-8", "baggage: order and equal keys stay"),
     ("BG-9", "baggage: a bad member goes alone"),
@@ -232,7 +233,9 @@ const TITLES: &[(&str, &str)] = &[
     ("SE-3", "sentry-trace: no decision stays none"),
     ("SE-4", "sentry-trace: its sampling context is frozen"),
     ("SE-8", "sentry-trace: organizations are kept apart"),
+    ("SE-9", "sentry-trace: no header that is not asked for"),
     ("BO-4", "no header means no context"),
+    ("TR-4", "headers beyond every bound"),
 ];
 
 #[cfg(test)]

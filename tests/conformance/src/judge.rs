@@ -67,7 +67,7 @@ fn map(lines: &Lines) -> HeaderMap {
     let mut map = HeaderMap::new();
     for (name, value) in lines {
         let name = HeaderName::from_bytes(name.as_bytes());
-        // A value that no header can hold reaches no peer.
+        // What no header can hold is in no case that is put to anybody.
         if let (Ok(name), Ok(value)) = (name, HeaderValue::from_bytes(value.as_bytes())) {
             map.append(name, value);
         }
@@ -100,8 +100,9 @@ fn set_outcome(peer: &dyn Peer, case: &MutationCase) -> Outcome {
 
 fn list_difference(after: &str, case: &MutationCase) -> Option<String> {
     let member = |member: &str| {
-        let (key, value) = member.trim_matches([' ', '\t']).split_once('=')?;
-        Some((Text(key.to_owned()), Text(value.to_owned())))
+        let member = member.trim_matches([' ', '\t']);
+        let (key, value) = member.split_once('=').unwrap_or((member, ""));
+        (!member.is_empty()).then(|| (Text(key.to_owned()), Text(value.to_owned())))
     };
     let members = |list: &str| list.split(',').filter_map(member).collect::<Vec<_>>();
     let after_members = members(after);

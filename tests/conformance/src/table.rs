@@ -283,6 +283,14 @@ mod tests {
     }
 
     #[test]
+    fn what_is_left_out_is_counted_once_and_stands_in_no_row() {
+        let left_out = |peer| verdict(peer, "MS-1", Outcome::LeftOut("is a message".to_owned()));
+        let table = Table::new(&["us", "us", "them", "them"].map(left_out));
+        assert_eq!(table.left_out, [("is a message".to_owned(), 2)]);
+        assert_eq!((table.specified, table.apart, table.alone), (vec![], vec![], vec![]));
+    }
+
+    #[test]
     fn rows_stand_in_the_order_of_their_numbers() {
         let rules = ["ZZ-1", "BG-1", "TS-10", "TS-9", "TP-3"];
         let all = rules.iter().flat_map(|rule| {

@@ -82,7 +82,7 @@ pub(crate) static DEVIATIONS: &[Deviation] = &[
         kind: Kind::Habit,
         owners: &[SENTRY_PYTHON],
         what: &["reads the baggage", "sends the DSC's values on"],
-        got: &["sentry-sample_rate changed"],
+        got: &["sentry-sample_rate added"],
         reason: "where it makes a deferred decision, it writes its own rate into the received DSC",
     },
     Deviation {

@@ -20,6 +20,7 @@
 
 mod bridge;
 mod in_context;
+mod learned;
 #[cfg(feature = "sdk")]
 mod ratio;
 #[cfg(feature = "sdk")]
@@ -27,6 +28,8 @@ mod sampler;
 mod text_map;
 
 pub use bridge::{ContextExt, link_to};
+#[cfg(feature = "http")]
+pub(crate) use bridge::{begin_with, learned};
 pub use in_context::{ContextFuture, InContext};
 #[cfg(feature = "sdk")]
 pub use ratio::RatioBased;

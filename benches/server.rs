@@ -40,8 +40,8 @@ fn bare_service((service, request): (&'static mut Bare, Request<()>)) {
 
 #[library_benchmark]
 #[bench::traceparent(args = (input::request_with_traceparent(), spans()), setup = around, config = budget(14_000))]
-#[bench::all_with_state_mirrored(args = (input::request_with_w3c(), spans()), setup = around, config = budget(26_000))]
-#[bench::all_without_mirror(args = (input::request_with_w3c(), spans().mirror_trace_state(false)), setup = around, config = budget(18_000))]
+#[bench::all_with_state_mirrored(args = (input::request_with_other_baggage(), spans()), setup = around, config = budget(26_000))]
+#[bench::all_without_mirror(args = (input::request_with_other_baggage(), spans().mirror_trace_state(false)), setup = around, config = budget(18_000))]
 #[bench::unsampled(args = (unsampled(input::request_with_traceparent()), spans()), setup = around, config = budget(10_000))]
 #[bench::no_context(args = (input::request_without_trace(), spans()), setup = around, config = budget(9_000))]
 fn full_span((service, request): Input) {

@@ -31,6 +31,8 @@ pub use bridge::{ContextExt, link_to};
 #[cfg(feature = "http")]
 pub(crate) use bridge::{begin_with, learned};
 pub use in_context::{ContextFuture, InContext};
+#[cfg(feature = "http")]
+pub(crate) use learned::Learned;
 #[cfg(feature = "sdk")]
 pub use ratio::RatioBased;
 #[cfg(feature = "sdk")]

@@ -78,11 +78,15 @@ impl Config {
             hint: self.sampling_hint.as_ref().map(|hint| hint(request)).unwrap_or_default(),
             expect_recording,
         };
-        let route = self.describing.route(request);
+        let describes = is_head && self.propagator.describes_traces();
+        let hooked = self.hooks.on_end.is_some() || self.hooks.span_name.is_some();
+        let wanted = expect_recording || describes || hooked || self.metrics.is_some();
+        let route = if wanted { self.describing.route(request) } else { None };
         let opened = spans.open(&parent, opening, || {
-            self.describing.describe(request, route.clone(), &self.hooks)
+            let route = route.clone().or_else(|| self.describing.route(request));
+            self.describing.describe(request, route, &self.hooks)
         });
-        self.tell(&opened, route, is_head, request);
+        self.tell(&opened, route, describes, request);
         let mut exchange = Exchange::with_span(opened).watched(&self.hooks);
         if let Some(metrics) = &self.metrics {
             let scheme = self.describing.low_scheme(request);
@@ -103,10 +107,9 @@ impl Config {
         &self,
         opened: &OpenedSpan,
         route: Option<Arc<str>>,
-        is_head: bool,
+        describes: bool,
         request: RequestView<'_>,
     ) {
-        let describes = is_head && self.propagator.describes_traces();
         if route.is_none() && self.hooks.span_name.is_none() {
             return;
         }

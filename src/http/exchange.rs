@@ -27,9 +27,8 @@ pub(super) struct Exchange {
     /// Somebody else's code is running. Still true in `drop` only if it panicked, even if the panic
     /// was caught further out in the meantime.
     inside: bool,
-    /// What has to be ended. It stays in one place, since an exchange moves from the call to the
-    /// future to the body: that costs more than the allocation.
-    live: Option<Box<Live>>,
+    /// What has to be ended.
+    live: Option<Live>,
 }
 
 #[derive(Default)]
@@ -40,8 +39,8 @@ struct Live {
     /// Set once: the first failure is the cause of the others.
     error_type: Option<Cow<'static, str>>,
     body_bytes: u64,
-    request_bytes: Option<u64>,
-    metered: Option<Metered>,
+    /// In one place, since an exchange moves from the call to the future to the body.
+    metered: Option<Box<Metered>>,
     hooks: Option<Arc<Hooks>>,
     /// Only somebody who asks for the duration pays for the clock.
     started: Option<Instant>,
@@ -67,7 +66,7 @@ impl Exchange {
 
     pub(super) fn with_span(opened: OpenedSpan) -> Self {
         let mut exchange = Self::without_span(opened.cx);
-        exchange.live = Some(Box::new(Live { recording: opened.recording, ..Live::default() }));
+        exchange.live = Some(Live { recording: opened.recording, ..Live::default() });
         exchange
     }
 
@@ -82,10 +81,9 @@ impl Exchange {
     }
 
     /// Measured until the end.
-    pub(super) fn metered(&mut self, metered: Metered, request_bytes: Option<u64>) {
+    pub(super) fn metered(&mut self, metered: Metered) {
         if let Some(live) = &mut self.live {
-            live.metered = Some(metered);
-            live.request_bytes = request_bytes;
+            live.metered = Some(Box::new(metered));
         }
     }
 
@@ -205,7 +203,7 @@ impl Live {
 
     fn finish(mut self, cx: &Context, ending: Ending) {
         if let Some(metered) = self.metered.take() {
-            self.record(cx, metered);
+            self.record(cx, *metered);
         }
         if let Some(on_end) = self.hooks.as_ref().and_then(|hooks| hooks.on_end.as_ref()) {
             on_end(self.end_view(cx, ending), &cx.span());
@@ -220,7 +218,6 @@ impl Live {
             error_type: self.error_type.as_deref(),
             route: route(cx),
             labels: learned.map(Learned::take_labels).unwrap_or_default(),
-            request_bytes: self.request_bytes,
             response_bytes: self.status.is_some().then_some(self.body_bytes),
         };
         // What an exemplar points to is the span that is current when something is measured.

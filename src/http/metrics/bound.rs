@@ -1,10 +1,9 @@
 use std::sync::OnceLock;
-use std::time::Duration;
 
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::{BoundHistogram, BoundUpDownCounter};
 
-use super::{Ended, Instruments, ServerInstruments};
+use super::{Instruments, Measured, ServerInstruments};
 
 /// The instruments of one set of attributes, which the SDK looks up once: it costs a twentieth per
 /// measurement then. Each is bound when it is first used, since binding opens a series.
@@ -29,16 +28,15 @@ impl Bound {
     pub(super) fn record(
         &self,
         instruments: &Instruments,
-        elapsed: Duration,
-        ended: &Ended<'_>,
+        measured: Measured,
         attributes: &[KeyValue],
     ) {
         let duration = self.duration.get_or_init(|| instruments.duration.bind(attributes));
-        duration.record(elapsed.as_secs_f64());
+        duration.record(measured.elapsed.as_secs_f64());
         let Some(server) = &instruments.server else { return };
         for (cell, histogram, bytes) in [
-            (&self.request_body_size, &server.request_body_size, ended.request_bytes),
-            (&self.response_body_size, &server.response_body_size, ended.response_bytes),
+            (&self.request_body_size, &server.request_body_size, measured.request_bytes),
+            (&self.response_body_size, &server.response_body_size, measured.response_bytes),
         ] {
             if let Some(bytes) = bytes {
                 cell.get_or_init(|| histogram.bind(attributes)).record(bytes);

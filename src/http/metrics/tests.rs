@@ -31,12 +31,12 @@ fn ok() -> Ended<'static> {
 fn a_server_measures_what_the_conventions_name() {
     let recorded = RecordedMetrics::new();
     let metrics = metrics(Side::Server, &recorded);
-    let metered = metrics.begin(labels(Method::GET));
+    let metered = metrics.begin(labels(Method::GET), Some(3));
     assert_eq!(
         recorded.lines(),
         ["http.server.active_requests 1 {request} http.request.method=GET url.scheme=https"]
     );
-    metered.end(Ended { request_bytes: Some(3), response_bytes: Some(5), ..ok() });
+    metered.end(Ended { response_bytes: Some(5), ..ok() });
     let series = "http.request.method=GET http.response.status_code=200 http.route=/users/{id} \
                   network.protocol.version=2 url.scheme=https";
     assert_eq!(
@@ -60,7 +60,7 @@ fn a_client_measures_its_calls_by_server_and_template() {
         ..labels(Method::POST)
     };
     let ended = Ended { error_type: Some("404"), status: Some(StatusCode::NOT_FOUND), ..ok() };
-    metrics(Side::Client, &recorded).begin(labels).end(ended);
+    metrics(Side::Client, &recorded).begin(labels, None).end(ended);
     assert_eq!(
         recorded.lines(),
         ["http.client.request.duration 1 s error.type=404 http.request.method=POST \
@@ -72,7 +72,7 @@ fn a_client_measures_its_calls_by_server_and_template() {
 #[test]
 fn a_request_that_is_only_dropped_is_not_active_any_more() {
     let recorded = RecordedMetrics::new();
-    drop(metrics(Side::Server, &recorded).begin(labels(Method::GET)));
+    drop(metrics(Side::Server, &recorded).begin(labels(Method::GET), None));
     assert_eq!(
         recorded.lines(),
         ["http.server.active_requests 0 {request} http.request.method=GET url.scheme=https"]
@@ -83,7 +83,9 @@ fn a_request_that_is_only_dropped_is_not_active_any_more() {
 fn labels_of_a_handler_come_to_the_others_and_win() {
     let recorded = RecordedMetrics::new();
     let own = vec![KeyValue::new("tenant", "blue"), KeyValue::new("http.route", "mine")];
-    metrics(Side::Server, &recorded).begin(labels(Method::GET)).end(Ended { labels: own, ..ok() });
+    metrics(Side::Server, &recorded)
+        .begin(labels(Method::GET), None)
+        .end(Ended { labels: own, ..ok() });
     assert_eq!(
         recorded.of("http.server.request.duration"),
         ["1 s http.request.method=GET http.response.status_code=200 http.route=mine \
@@ -98,7 +100,7 @@ fn the_table_is_bounded_and_what_lies_beyond_is_recorded_all_the_same() {
     let routes: Vec<_> = (0..limits::METRIC_SERIES + 5).map(|n| format!("/{n}")).collect();
     for route in routes.iter().chain(&routes) {
         let ended = Ended { route: Some(route), ..ok() };
-        metrics.begin(labels(Method::GET)).end(ended);
+        metrics.begin(labels(Method::GET), None).end(ended);
     }
     assert_eq!(metrics.series.read().unwrap().len(), limits::METRIC_SERIES);
     let lines = recorded.lines();
@@ -114,15 +116,10 @@ fn bound_instruments_say_the_same() {
         let meter = recorded.provider().meter_with_scope(scope());
         let metrics = Arc::new(make(Side::Server, meter));
         for status in [StatusCode::OK, StatusCode::OK, StatusCode::NOT_FOUND] {
-            let ended = Ended {
-                status: Some(status),
-                request_bytes: Some(1),
-                response_bytes: Some(2),
-                ..Ended::default()
-            };
-            metrics.begin(labels(Method::GET)).end(ended);
+            let ended = Ended { status: Some(status), response_bytes: Some(2), ..Ended::default() };
+            metrics.begin(labels(Method::GET), Some(1)).end(ended);
         }
-        let waiting = metrics.begin(labels(Method::PUT));
+        let waiting = metrics.begin(labels(Method::PUT), None);
         let lines = recorded.lines();
         drop(waiting);
         lines

@@ -92,7 +92,7 @@ impl Config {
             let scheme = self.describing.low_scheme(request);
             let version = semconv::protocol_version(request.version());
             let labels = Labels { method, scheme: Some(scheme), version, server: None };
-            exchange.metered(metrics.begin(labels), content_length(request.headers()));
+            exchange.metered(metrics.begin(labels, content_length(request.headers())));
         }
         if let Some(on_request) = &self.hooks.on_request {
             // A panic of the hook is one of the request.

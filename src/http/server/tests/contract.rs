@@ -8,10 +8,9 @@ use tower_test::mock;
 use super::*;
 
 type Mock = mock::Mock<Request<()>, Response<Empty<Bytes>>>;
+type Handle = mock::Handle<Request<()>, Response<Empty<Bytes>>>;
 
-fn mocked(
-    recorded: &Recorded,
-) -> (ServerService<Mock>, mock::Handle<Request<()>, Response<Empty<Bytes>>>) {
+fn mocked(recorded: &Recorded) -> (ServerService<Mock>, Handle) {
     let (service, handle) = mock::pair();
     (layer(recorded).layer(service), handle)
 }

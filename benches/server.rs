@@ -55,9 +55,9 @@ fn full_span((service, request): Input) {
 
 // opentelemetry-instrumentation-tower 86,674 and 82,391 unsampled.
 #[library_benchmark]
-#[bench::sampled(args = (input::request_with_traceparent(), measured()), setup = around, config = budget(15_500))]
-#[bench::unsampled(args = (unsampled(input::request_with_traceparent()), measured()), setup = around, config = budget(12_300))]
-#[bench::unbound(args = (input::request_with_traceparent(), measured_by_any()), setup = around, config = budget(24_800))]
+#[bench::sampled(args = (input::request_with_traceparent(), measured()), setup = around, config = budget(13_500))]
+#[bench::unsampled(args = (unsampled(input::request_with_traceparent()), measured()), setup = around, config = budget(10_030))]
+#[bench::unbound(args = (input::request_with_traceparent(), measured_by_any()), setup = around, config = budget(22_800))]
 fn with_metrics((service, request): Input) {
     drive(black_box(service), request);
 }

@@ -20,6 +20,7 @@
 
 mod bridge;
 mod in_context;
+#[cfg_attr(not(feature = "http"), expect(dead_code, reason = "HTTP layers tell and read it"))]
 mod learned;
 #[cfg(feature = "sdk")]
 mod ratio;

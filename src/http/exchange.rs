@@ -2,7 +2,7 @@ use std::fmt;
 use std::mem;
 
 use ::http::StatusCode;
-use opentelemetry::trace::{Status, TraceContextExt};
+use opentelemetry::trace::{SpanRef, Status, TraceContextExt};
 use opentelemetry::{Context, KeyValue};
 
 use super::semconv;
@@ -85,7 +85,13 @@ impl Exchange {
         self.cx.span().end();
     }
 
-    fn fail(&mut self, error_type: impl Into<opentelemetry::StringValue>) {
+    /// The span, if it is recorded and has not ended.
+    pub(super) fn span(&self) -> Option<SpanRef<'_>> {
+        (self.open && self.recording).then(|| self.cx.span())
+    }
+
+    /// Makes the span one of a failure. The first one counts: it is the cause of the others.
+    pub(super) fn fail(&mut self, error_type: impl Into<opentelemetry::StringValue>) {
         if self.failed || !self.recording {
             return;
         }

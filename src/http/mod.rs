@@ -52,13 +52,21 @@
 
 mod client;
 mod exchange;
+mod outcome;
 #[cfg(test)]
 mod recorded;
 mod request_view;
+mod response_view;
 mod semconv;
 mod server;
 mod spans;
 
-pub use client::{ClientFuture, ClientLayer, ClientService};
+pub use client::{
+    ClientFuture, ClientLayer, ClientService, NoPropagate, ResendCount, SpanEnd, UrlTemplate,
+};
+#[cfg(feature = "reqwest")]
+pub use client::{RequestBuilderExt, ReqwestFuture, TracedRequest};
+pub use outcome::Outcome;
 pub use request_view::RequestView;
+pub use response_view::ResponseView;
 pub use server::{ServerFuture, ServerLayer, ServerService, TracedBody};

@@ -1,9 +1,12 @@
+use std::future::poll_fn;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use opentelemetry_http::{HttpClient, HttpError, Request, Response};
 
-use super::{ClientFuture, ClientService};
+use super::ClientService;
+use super::future::Call;
 
 /// A client of OpenTelemetry's exporters and samplers, with the layer around it. An exporter's own
 /// calls are suppressed, so they make no spans.
@@ -18,7 +21,11 @@ impl<C: HttpClient> HttpClient for ClientService<C> {
     {
         let mut exchange = self.config.begin(&mut request);
         let inner = exchange.run(|| self.inner.send_bytes(request));
-        Box::pin(ClientFuture::new(inner, exchange))
+        let mut call = Call::new(inner, exchange, Arc::clone(&self.config));
+        // The whole body is there with the headers, so that both are the same end.
+        Box::pin(poll_fn(move |task| {
+            Pin::new(&mut call).poll_headers(task).map(|(result, _)| result)
+        }))
     }
 }
 

@@ -1,18 +1,15 @@
+use std::borrow::Cow;
 use std::sync::Arc;
 
-use ::http::Request;
-use opentelemetry::Context;
-use opentelemetry::trace::{SpanKind, TraceContextExt, Tracer, TracerProvider};
+use opentelemetry::trace::{SpanRef, Tracer, TracerProvider};
 use tower::Layer;
 
-use super::ClientService;
-use super::span::describe;
-use crate::context::TraceContext;
-use crate::http::RequestView;
-use crate::http::exchange::Exchange;
-use crate::http::semconv::KnownMethod;
-use crate::http::spans::{Opening, Spans};
-use crate::otel::ContextExt;
+use super::config::Config;
+use super::hooks::Hooks;
+use super::shown::{self, Captured, Shown};
+use super::{ClientService, SpanEnd};
+use crate::http::spans::Spans;
+use crate::http::{Outcome, RequestView, ResponseView};
 use crate::propagation::{Propagator, Targets};
 
 /// Sends the current trace with each request, in a span that lasts until the response's headers.
@@ -29,7 +26,7 @@ use crate::propagation::{Propagator, Targets};
 #[derive(Clone, Debug)]
 #[must_use = "a layer does nothing until it is applied to a service"]
 pub struct ClientLayer {
-    config: Arc<Config>,
+    pub(super) config: Arc<Config>,
 }
 
 impl ClientLayer {
@@ -44,7 +41,14 @@ impl ClientLayer {
     }
 
     fn with_spans(spans: Option<Arc<Spans>>) -> Self {
-        let config = Config { propagator: Propagator::default(), targets: Targets::all(), spans };
+        let config = Config {
+            propagator: Propagator::default(),
+            targets: Targets::all(),
+            spans,
+            span_end: SpanEnd::default(),
+            hooks: Hooks::default(),
+            shown: Shown::default(),
+        };
         Self { config: Arc::new(config) }
     }
 
@@ -68,6 +72,92 @@ impl ClientLayer {
         self.set(|config| config.spans = Some(Arc::new(Spans::of(&provider))))
     }
 
+    /// What ends the span: the response's headers, unless something else is asked for.
+    pub fn span_end(self, end: SpanEnd) -> Self {
+        self.set(|config| config.span_end = end)
+    }
+
+    /// Opens spans only for requests that pass the filter. The others carry the current context.
+    pub fn filter<F>(self, filter: F) -> Self
+    where
+        F: Fn(RequestView<'_>) -> bool + Send + Sync + 'static,
+    {
+        self.set(|config| config.hooks.filter = Some(Arc::new(filter)))
+    }
+
+    /// Names spans of requests for which the function has a name. A name should be one of few: the
+    /// others are `{method} {template}` with a [`UrlTemplate`](super::UrlTemplate), or `{method}`.
+    pub fn span_name<F>(self, name: F) -> Self
+    where
+        F: Fn(RequestView<'_>) -> Option<Cow<'static, str>> + Send + Sync + 'static,
+    {
+        self.set(|config| config.hooks.span_name = Some(Arc::new(name)))
+    }
+
+    /// Is called with each recorded span before its request is sent, without the trace headers.
+    pub fn on_request<F>(self, hook: F) -> Self
+    where
+        F: Fn(RequestView<'_>, &SpanRef<'_>) + Send + Sync + 'static,
+    {
+        self.set(|config| config.hooks.on_request = Some(Arc::new(hook)))
+    }
+
+    /// Is called with each recorded span when the headers of its response are there.
+    pub fn on_response<F>(self, hook: F) -> Self
+    where
+        F: Fn(ResponseView<'_>, &SpanRef<'_>) + Send + Sync + 'static,
+    {
+        self.set(|config| config.hooks.on_response = Some(Arc::new(hook)))
+    }
+
+    /// Says which answers and failed calls are errors, by their value of `error.type`, which should be
+    /// one of few. [`Outcome::client_error_type`] is what is said without it.
+    ///
+    /// ```
+    /// use throughline::http::{ClientLayer, Outcome};
+    ///
+    /// let layer = ClientLayer::new().classify_error(|outcome| match outcome {
+    ///     Outcome::Response(response) if response.status() == 404 => None,
+    ///     other => other.client_error_type(),
+    /// });
+    /// ```
+    pub fn classify_error<F>(self, classify: F) -> Self
+    where
+        F: Fn(Outcome<'_>) -> Option<Cow<'static, str>> + Send + Sync + 'static,
+    {
+        self.set(|config| config.hooks.classify_error = Some(Arc::new(classify)))
+    }
+
+    /// Makes attributes `http.request.header.{name}` of these headers of a request, as it came to the
+    /// layer. Of credentials, and of values that are marked as sensitive, only that they are there is
+    /// shown.
+    pub fn capture_request_headers<I>(self, names: I) -> Self
+    where
+        I: IntoIterator<Item = &'static str>,
+    {
+        let captured = Captured::new(shown::REQUEST_HEADER, names);
+        self.set(|config| config.shown.request_headers = captured)
+    }
+
+    /// Makes attributes `http.response.header.{name}` of these headers of a response, as
+    /// [`capture_request_headers`](Self::capture_request_headers) does.
+    pub fn capture_response_headers<I>(self, names: I) -> Self
+    where
+        I: IntoIterator<Item = &'static str>,
+    {
+        let captured = Captured::new(shown::RESPONSE_HEADER, names);
+        self.set(|config| config.shown.response_headers = captured)
+    }
+
+    /// Shows queries in `url.full`, but for the values of these parameters, whatever their case, and of
+    /// those that sign an address. Without it, nothing of a query is shown.
+    pub fn redact_query<I>(self, names: I) -> Self
+    where
+        I: IntoIterator<Item = &'static str>,
+    {
+        self.set(|config| config.shown.redacted_query = Some(names.into_iter().collect()))
+    }
+
     fn set(mut self, change: impl FnOnce(&mut Config)) -> Self {
         change(Arc::make_mut(&mut self.config));
         self
@@ -85,47 +175,5 @@ impl<S> Layer<S> for ClientLayer {
 
     fn layer(&self, inner: S) -> Self::Service {
         ClientService::new(inner, Arc::clone(&self.config))
-    }
-}
-
-/// What the services of one layer share.
-#[derive(Clone, Debug)]
-pub(super) struct Config {
-    propagator: Propagator,
-    targets: Targets,
-    spans: Option<Arc<Spans>>,
-}
-
-impl Config {
-    pub(super) fn begin<ReqBody>(&self, request: &mut Request<ReqBody>) -> Exchange {
-        let cx = Context::current();
-        if cx.is_telemetry_suppressed() {
-            return Exchange::without_span(cx);
-        }
-        let Some(spans) = &self.spans else {
-            self.inject(&cx, request);
-            return Exchange::without_span(cx);
-        };
-        let opened =
-            spans.open(&cx, opening(&cx, request), || describe(RequestView::from(&*request)));
-        self.inject(&opened.cx, request);
-        Exchange::with_span(opened)
-    }
-
-    fn inject<ReqBody>(&self, cx: &Context, request: &mut Request<ReqBody>) {
-        let allowed = self.targets.allow_uri(request.uri());
-        let context = if allowed { cx.trace_context() } else { TraceContext::new() };
-        self.propagator.inject(&context, request.headers_mut());
-    }
-}
-
-fn opening<ReqBody>(cx: &Context, request: &Request<ReqBody>) -> Opening {
-    let span = cx.span();
-    let parent = span.span_context();
-    Opening {
-        kind: SpanKind::Client,
-        plain_name: KnownMethod::of(request.method()).span_name(),
-        link: None,
-        expect_recording: !parent.is_valid() || parent.is_sampled(),
     }
 }

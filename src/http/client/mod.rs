@@ -1,13 +1,24 @@
 //! The client's side.
 
+mod config;
+mod extension;
 mod future;
+mod hooks;
 mod http_client;
 mod layer;
+#[cfg(feature = "reqwest")]
+mod reqwest;
 mod service;
+mod shown;
 mod span;
+mod span_end;
 #[cfg(test)]
 mod tests;
 
+pub use extension::{NoPropagate, ResendCount, UrlTemplate};
 pub use future::ClientFuture;
 pub use layer::ClientLayer;
+#[cfg(feature = "reqwest")]
+pub use reqwest::{RequestBuilderExt, ReqwestFuture, TracedRequest};
 pub use service::ClientService;
+pub use span_end::SpanEnd;

@@ -41,8 +41,8 @@ fn poll<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
     future.poll(&mut task::Context::from_waker(Waker::noop()))
 }
 
-fn answer(status: u16) -> Ready<Result<Response<()>, Infallible>> {
-    let mut response = Response::new(());
+fn answer(status: u16) -> Ready<Result<Response<String>, Infallible>> {
+    let mut response = Response::new(String::new());
     *response.status_mut() = StatusCode::from_u16(status).unwrap();
     ready(Ok(response))
 }
@@ -93,7 +93,7 @@ fn a_status_of_400_or_above_is_an_error() {
 #[test]
 fn a_failed_call_names_the_type_of_its_error() {
     let recorded = Recorded::default();
-    let inner = service_fn(|_: Request<()>| ready(Err::<Response<()>, _>(std::fmt::Error)));
+    let inner = service_fn(|_: Request<()>| ready(Err::<Response<String>, _>(std::fmt::Error)));
     let mut service = layer(&recorded).layer(inner);
     assert!(matches!(
         poll(pin!(service.call(request("http://host/", &[])))),
@@ -105,7 +105,7 @@ fn a_failed_call_names_the_type_of_its_error() {
 #[test]
 fn a_call_that_its_caller_drops_is_no_error() {
     let recorded = Recorded::default();
-    let inner = service_fn(|_: Request<()>| pending::<Result<Response<()>, Infallible>>());
+    let inner = service_fn(|_: Request<()>| pending::<Result<Response<String>, Infallible>>());
     let mut service = layer(&recorded).layer(inner);
     drop(service.call(request("http://host/", &[])));
     {
@@ -120,7 +120,7 @@ fn a_call_that_its_caller_drops_is_no_error() {
 #[test]
 fn a_panic_is_an_error_and_goes_on() {
     let recorded = Recorded::default();
-    let inner = service_fn(|_: Request<()>| -> Ready<Result<Response<()>, Infallible>> {
+    let inner = service_fn(|_: Request<()>| -> Ready<Result<Response<String>, Infallible>> {
         panic!("told to")
     });
     let mut service = layer(&recorded).layer(inner);
@@ -207,7 +207,7 @@ fn where_telemetry_is_suppressed_a_request_is_left_alone() {
 fn suppression_lasts_while_the_call_is_polled() {
     let inner = service_fn(async |_: Request<()>| {
         assert!(Context::is_current_telemetry_suppressed());
-        Ok::<_, Infallible>(Response::new(()))
+        Ok::<_, Infallible>(Response::new(String::new()))
     });
     let mut service = ClientLayer::propagate_only().layer(inner);
     let future = {
@@ -237,7 +237,7 @@ fn the_clients_span_is_current_inside_and_gone_outside() {
         seen.borrow_mut().push(current());
         async {
             seen.borrow_mut().push(current());
-            Ok::<_, Infallible>(Response::new(()))
+            Ok::<_, Infallible>(Response::new(String::new()))
         }
     });
     let mut service = layer(&recorded).layer(inner);
@@ -253,7 +253,7 @@ fn the_clients_span_is_current_inside_and_gone_outside() {
 
 #[test]
 fn readiness_is_that_of_the_service_that_is_called() {
-    let (mock, mut handle) = tower_test::mock::pair::<Request<()>, Response<()>>();
+    let (mock, mut handle) = tower_test::mock::pair::<Request<()>, Response<String>>();
     let mut service = layer(&Recorded::default()).layer(mock);
     let mut task = task::Context::from_waker(Waker::noop());
     handle.allow(0);

@@ -25,7 +25,7 @@ pub struct TracedBody<B> {
 }
 
 impl<B: Body> TracedBody<B> {
-    pub(super) fn new(inner: B, mut exchange: Exchange, headers: &HeaderMap) -> Self {
+    pub(in crate::http) fn new(inner: B, mut exchange: Exchange, headers: &HeaderMap) -> Self {
         let left = content_length(headers).or_else(|| inner.size_hint().exact());
         if inner.is_end_stream() {
             exchange.end(None);

@@ -38,6 +38,9 @@ pub const ENVELOPE_CONTEXT_BYTES: usize = 16 * 1024;
 /// longer is cut: nobody reads it, and every span would carry it to the back end.
 pub const HTTP_ATTRIBUTE_BYTES: usize = 2048;
 
+/// Values of one captured header that become an attribute; what comes behind is left out.
+pub const CAPTURED_VALUES: usize = 16;
+
 /// Bytes of an X-Ray header that are looked at: the three known parts take 74, lineage and
 /// load-balancer parts some hundred.
 pub const XRAY_BYTES: usize = 1024;

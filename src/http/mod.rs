@@ -50,9 +50,11 @@
 //! let client = ClientLayer::new().layer(client);
 //! ```
 
+mod captured;
 mod client;
 mod exchange;
 mod outcome;
+mod query;
 #[cfg(test)]
 mod recorded;
 mod request_view;

@@ -24,6 +24,9 @@ pub(super) const CANCELLED: &str = "cancelled";
 /// `error.type` of a request whose service or body panicked.
 pub(super) const PANIC: &str = "panic";
 
+/// What stands in the place of a secret.
+pub(super) const REDACTED: &str = "REDACTED";
+
 /// The value for what has no name of low cardinality.
 const OTHER: &str = "_OTHER";
 

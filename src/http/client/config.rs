@@ -1,3 +1,4 @@
+use std::fmt;
 use std::sync::Arc;
 
 use ::http::Request;
@@ -5,10 +6,10 @@ use opentelemetry::Context;
 use opentelemetry::trace::{SpanKind, TraceContextExt};
 
 use super::hooks::Hooks;
-use super::shown::Shown;
-use super::span::describe;
+use super::span::Describing;
 use super::{NoPropagate, SpanEnd};
 use crate::context::TraceContext;
+use crate::http::captured::CapturedHeaders;
 use crate::http::exchange::Exchange;
 use crate::http::semconv::{self, KnownMethod};
 use crate::http::spans::{Opening, Spans};
@@ -17,15 +18,19 @@ use crate::otel::ContextExt;
 use crate::propagation::{Propagator, Targets};
 
 /// What the services of one layer share.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Config {
     pub(super) propagator: Propagator,
     pub(super) targets: Targets,
     pub(super) spans: Option<Arc<Spans>>,
     pub(super) span_end: SpanEnd,
+    pub(super) filter: Option<Arc<Filter>>,
+    pub(super) describing: Describing,
+    pub(super) response_headers: CapturedHeaders,
     pub(super) hooks: Hooks,
-    pub(super) shown: Shown,
 }
+
+type Filter = dyn Fn(RequestView<'_>) -> bool + Send + Sync;
 
 impl Config {
     /// Opens the span of a request, and writes its headers.
@@ -35,13 +40,12 @@ impl Config {
             return Exchange::without_span(cx);
         }
         let view = RequestView::from(&*request);
-        let Some(spans) = self.spans.as_ref().filter(|_| self.hooks.wants_span(view)) else {
+        let spans = self.spans.as_ref().filter(|_| self.filter.as_ref().is_none_or(|f| f(view)));
+        let Some(spans) = spans else {
             self.inject(&cx, request);
             return Exchange::without_span(cx);
         };
-        let opened = spans.open(&cx, opening(&cx, view), || {
-            describe(view, self.hooks.span_name.as_deref(), &self.shown)
-        });
+        let opened = spans.open(&cx, opening(&cx, view), || self.describing.describe(view));
         if let Some(hook) = self.hooks.on_request.as_ref().filter(|_| opened.recording) {
             hook(view, &opened.cx.span());
         }
@@ -63,7 +67,7 @@ impl Config {
         }
         if let Some(span) = exchange.span() {
             if let Outcome::Response(response) = outcome {
-                span.set_attributes(self.shown.response_headers.attributes(response.headers()));
+                span.set_attributes(self.response_headers.of(response.headers()));
                 if let Some(hook) = &self.hooks.on_response {
                     hook(response, &span);
                 }
@@ -82,6 +86,19 @@ impl Config {
             && request.extensions().get::<NoPropagate>().is_none();
         let context = if allowed { cx.trace_context() } else { TraceContext::new() };
         self.propagator.inject(&context, request.headers_mut());
+    }
+}
+
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Config")
+            .field("propagator", &self.propagator)
+            .field("targets", &self.targets)
+            .field("spans", &self.spans)
+            .field("span_end", &self.span_end)
+            .field("filter", &self.filter.is_some())
+            .field("hooks", &self.hooks)
+            .finish_non_exhaustive()
     }
 }
 

@@ -1,5 +1,6 @@
 //! The client's side.
 
+mod attributes;
 mod config;
 mod extension;
 mod future;
@@ -9,7 +10,6 @@ mod layer;
 #[cfg(feature = "reqwest")]
 mod reqwest;
 mod service;
-mod shown;
 mod span;
 mod span_end;
 #[cfg(test)]

@@ -1,9 +1,8 @@
 /// What the end of a client's span is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SpanEnd {
     /// The response's headers. The body may be read much later, or never.
-    #[default]
     Headers,
     /// The last byte or the trailers of the response's body, its error, or its drop. For calls whose
     /// answer is a stream, and for callers who read what they get.

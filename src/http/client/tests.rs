@@ -6,13 +6,19 @@ use std::pin::{Pin, pin};
 use std::task::{self, Poll, Waker};
 
 use ::http::{HeaderMap, Request, Response, StatusCode};
-use opentelemetry::Context;
+use bytes::Bytes;
+use futures_util::stream;
+use http_body::{Body, Frame};
+use http_body_util::{BodyExt, StreamBody};
 use opentelemetry::trace::SpanKind;
+use opentelemetry::{Context, KeyValue};
+use opentelemetry_sdk::trace::{Sampler, SpanData};
 use tower::{Layer, Service, service_fn};
 
-use super::{ClientFuture, ClientLayer, ClientService};
+use super::{ClientFuture, ClientLayer, ClientService, ResendCount, SpanEnd, UrlTemplate};
 use crate::context::{TraceContext, TraceParent};
 use crate::http::recorded::{Recorded, attribute, error_type};
+use crate::http::{Outcome, TracedBody};
 use crate::otel::ContextExt;
 use crate::propagation::{Propagator, Targets};
 
@@ -127,6 +133,183 @@ fn a_panic_is_an_error_and_goes_on() {
     let call = || service.call(request("http://host/", &[]));
     assert!(catch_unwind(AssertUnwindSafe(call)).is_err());
     assert_eq!(error_type(&recorded.one()).as_deref(), Some("panic"));
+}
+
+// What a caller may say, see and decide
+
+fn shown(span: &SpanData) -> Vec<(&str, String)> {
+    span.attributes.iter().map(|a| (a.key.as_str(), a.value.to_string())).collect()
+}
+
+#[test]
+fn a_resent_request_says_how_often_and_the_first_does_not() {
+    for (count, expected) in [(0, None), (3, Some("3"))] {
+        let recorded = Recorded::default();
+        let mut resent = request("http://host/", &[]);
+        resent.extensions_mut().insert(ResendCount(count));
+        sent(&layer(&recorded), resent);
+        let told = attribute(&recorded.one(), "http.request.resend_count");
+        assert_eq!(told.as_deref(), expected);
+    }
+}
+
+#[test]
+fn a_template_names_the_span_behind_a_known_method() {
+    for (method, name) in [("GET", "GET /{id}"), ("BREW", "HTTP /{id}")] {
+        let recorded = Recorded::default();
+        let mut brewed = request("http://host/7", &[]);
+        *brewed.method_mut() = method.parse().unwrap();
+        brewed.extensions_mut().insert(UrlTemplate("/{id}"));
+        sent(&layer(&recorded), brewed);
+        assert_eq!(recorded.one().name, name);
+    }
+}
+
+#[test]
+fn a_query_is_shown_only_if_asked_for_and_without_its_secrets() {
+    let uri = "https://user:pass@host/a?page=2&token=x&sig=y";
+    let full = |layer: ClientLayer, recorded: Recorded| {
+        sent(&layer, request(uri, &[]));
+        attribute(&recorded.one(), "url.full").unwrap()
+    };
+    let recorded = Recorded::default();
+    assert_eq!(full(layer(&recorded), recorded), "https://host/a?REDACTED");
+    let recorded = Recorded::default();
+    let layer = layer(&recorded).capture_query().redact_query(["token"]);
+    assert_eq!(full(layer, recorded), "https://host/a?page=2&token=REDACTED&sig=REDACTED");
+}
+
+#[test]
+fn headers_are_shown_only_if_asked_for_and_never_the_trace_headers_that_are_written() {
+    let recorded = Recorded::default();
+    let layer = layer(&recorded)
+        .capture_request_headers(["x-tenant", "authorization", "traceparent"])
+        .capture_response_headers(["server", "x-absent"]);
+    let headers = [("x-tenant", "7"), ("authorization", "secret"), ("x-other", "secret")];
+    let inner = service_fn(async |_: Request<()>| {
+        let response = Response::builder().header("server", "s").header("x-other", "secret");
+        Ok::<_, Infallible>(response.body(String::new()).unwrap())
+    });
+    let mut service = layer.layer(inner);
+    assert!(poll(pin!(service.call(request("http://host/", &headers)))).is_ready());
+    let span = recorded.one();
+    let headers: Vec<_> = shown(&span).into_iter().filter(|(k, _)| k.contains("header")).collect();
+    assert_eq!(
+        headers,
+        [
+            ("http.request.header.x-tenant", r#"["7"]"#.to_owned()),
+            ("http.request.header.authorization", r#"["REDACTED"]"#.to_owned()),
+            ("http.response.header.server", r#"["s"]"#.to_owned()),
+        ]
+    );
+}
+
+#[test]
+fn hooks_see_request_response_and_span() {
+    let recorded = Recorded::default();
+    let layer = layer(&recorded)
+        .span_name(|request| format!("call {}", request.uri().host().unwrap_or_default()))
+        .on_request(|request, span| {
+            assert!(!request.headers().contains_key("traceparent"));
+            span.set_attribute(KeyValue::new("asked", request.path().to_owned()));
+        })
+        .on_response(|response, span| {
+            span.set_attribute(KeyValue::new("answered", response.status().to_string()));
+        });
+    sent(&layer, request("http://host/path", &[]));
+    let span = recorded.one();
+    assert_eq!(span.name, "call host");
+    assert_eq!(attribute(&span, "asked").as_deref(), Some("/path"));
+    assert_eq!(attribute(&span, "answered").as_deref(), Some("200 OK"));
+}
+
+#[test]
+fn hooks_are_not_asked_about_a_span_that_nobody_records() {
+    let recorded = Recorded::default();
+    let layer = ClientLayer::new()
+        .tracer_provider(recorded.sampled_by(Sampler::AlwaysOff))
+        .on_request(|_, _| panic!("asked"))
+        .on_response(|_, _| panic!("asked"))
+        .classify_error(|_| panic!("asked"));
+    assert!(sent(&layer, request("http://host/", &[])).contains_key("traceparent"));
+}
+
+#[test]
+fn a_classifier_decides_what_is_an_error() {
+    let classify = |outcome: Outcome<'_>| match outcome {
+        Outcome::Response(response) if response.status() == 404 => None,
+        Outcome::Response(response) if response.status() == 200 => Some("too good".into()),
+        Outcome::ServiceError("core::fmt::Error") => Some("format".into()),
+        other => other.client_error_type(),
+    };
+    for (status, error) in [(404, None), (200, Some("too good")), (503, Some("503")), (204, None)] {
+        let recorded = Recorded::default();
+        let layer = layer(&recorded).classify_error(classify);
+        let mut service = layer.layer(service_fn(|_: Request<()>| answer(status)));
+        assert!(poll(pin!(service.call(request("http://host/", &[])))).is_ready());
+        assert_eq!(error_type(&recorded.one()).as_deref(), error, "{status}");
+    }
+    let recorded = Recorded::default();
+    let inner = service_fn(|_: Request<()>| ready(Err::<Response<String>, _>(std::fmt::Error)));
+    let mut service = layer(&recorded).classify_error(classify).layer(inner);
+    assert!(poll(pin!(service.call(request("http://host/", &[])))).is_ready());
+    assert_eq!(error_type(&recorded.one()).as_deref(), Some("format"));
+}
+
+#[test]
+fn a_filtered_request_has_no_span_and_carries_the_callers() {
+    let recorded = Recorded::default();
+    let layer = layer(&recorded).filter(|request| request.path() != "/health");
+    let _current = inside_a_trace().attach();
+    let headers = sent(&layer, request("http://host/health", &[]));
+    assert_eq!(headers["traceparent"], PARENT);
+    assert!(recorded.all().is_empty());
+    sent(&layer, request("http://host/", &[]));
+    assert_eq!(recorded.all().len(), 1);
+}
+
+// The end with the body
+
+/// Drives the layer around a service with this body to the headers.
+fn begun<B: Body>(layer: ClientLayer, body: B) -> TracedBody<B> {
+    let body = RefCell::new(Some(body));
+    let inner = service_fn(|_: Request<()>| {
+        ready(Ok::<_, Infallible>(Response::new(body.take().unwrap())))
+    });
+    match poll(pin!(layer.layer(inner).call(request("http://host/", &[])))) {
+        Poll::Ready(Ok(response)) => response.into_body(),
+        Poll::Pending => unreachable!("the service is ready at once"),
+    }
+}
+
+#[test]
+fn a_panic_in_the_body_is_an_error_only_of_a_span_that_lasts_so_long() {
+    for (end, expected) in [(SpanEnd::BodyEnd, Some("panic")), (SpanEnd::Headers, None)] {
+        let recorded = Recorded::default();
+        let frames = stream::poll_fn(|_| -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+            panic!("told to")
+        });
+        let body = begun(layer(&recorded).span_end(end), StreamBody::new(frames));
+        let collect = || poll(pin!(body.collect())).is_ready();
+        assert!(catch_unwind(AssertUnwindSafe(collect)).is_err());
+        assert_eq!(error_type(&recorded.one()).as_deref(), expected, "{end:?}");
+    }
+}
+
+#[test]
+fn the_body_is_polled_in_the_clients_context_whenever_the_span_ends() {
+    for end in [SpanEnd::BodyEnd, SpanEnd::Headers] {
+        let recorded = Recorded::default();
+        let seen = RefCell::new(None);
+        let frames = stream::poll_fn(|_| {
+            seen.replace(TraceContext::current().parent().map(|p| p.parent_id().to_string()));
+            Poll::Ready(None::<Result<Frame<Bytes>, Infallible>>)
+        });
+        let body = begun(layer(&recorded).span_end(end), StreamBody::new(frames));
+        assert!(poll(pin!(body.collect())).is_ready());
+        assert_eq!(seen.take(), Some(recorded.one().span_context.span_id().to_string()));
+        assert!(TraceContext::current().is_empty());
+    }
 }
 
 // What is sent

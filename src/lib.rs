@@ -45,6 +45,7 @@
 //! |---|---|---|
 //! | `http` | yes | the module `http` |
 //! | `websocket` | yes | the module `websocket`, for tokio-tungstenite |
+//! | `reqwest` | | requests of reqwest in `http` |
 //! | `axum` | | axum's WebSocket messages in `websocket` |
 //! | `sdk` | | samplers for the OpenTelemetry SDK in [`otel`] |
 //! | `serde` | with `websocket` | propagators from configuration files |

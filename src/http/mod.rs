@@ -49,6 +49,8 @@
 //! let client = Client::builder(TokioExecutor::new()).build_http::<Empty<bytes::Bytes>>();
 //! let client = ClientLayer::new().layer(client);
 //! ```
+//!
+//! With reqwest (feature `reqwest`), `request.traced(&layer).send()` is all there is to it.
 
 mod captured;
 mod client;

@@ -2,7 +2,8 @@ use std::fmt;
 use std::str::FromStr;
 
 use http::Uri;
-use http::uri::Scheme;
+use http::uri::{Authority, Scheme};
+use memchr::memchr;
 
 /// Where trace headers may go (rule TR-3): origins, each with a path if wanted. The query of a request
 /// is never looked at.
@@ -51,7 +52,8 @@ impl Targets {
     /// credentials; and without a host only if every target may.
     #[must_use]
     pub fn allow_uri(&self, uri: &Uri) -> bool {
-        let has_credentials = uri.authority().is_some_and(|a| a.as_str().contains('@'));
+        let credentials = |authority: &Authority| memchr(b'@', authority.as_str().as_bytes());
+        let has_credentials = uri.authority().and_then(credentials).is_some();
         !has_credentials && (self.all || self.list.iter().any(|target| target.has(uri)))
     }
 }

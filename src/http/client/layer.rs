@@ -22,6 +22,13 @@ use crate::propagation::{Propagator, Targets};
 /// whose target holds credentials gets none. Where telemetry is suppressed, as in the calls of an
 /// exporter, requests are passed on untouched.
 ///
+/// What a caller says about one request stands in its extensions: [`NoPropagate`](super::NoPropagate),
+/// [`ResendCount`](super::ResendCount), [`UrlTemplate`](super::UrlTemplate).
+///
+/// A layer sees what passes it. Put what follows redirects or retries around it: each attempt then has
+/// a span, headers of its own, and is judged by its own target. Inside of it, all attempts are one
+/// span, and carry that span's headers wherever they go.
+///
 /// Clones share their settings. See the [module](crate::http) for an example.
 #[derive(Clone, Debug)]
 #[must_use = "a layer does nothing until it is applied to a service"]

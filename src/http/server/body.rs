@@ -11,8 +11,9 @@ use pin_project::pin_project;
 use crate::http::exchange::Exchange;
 use crate::http::semconv;
 
-/// Response body of [`ServerService`](super::ServerService): the inner body, whose end is the end of
-/// the request's span.
+/// Response body of [`ServerService`](super::ServerService) and
+/// [`ClientService`](crate::http::ClientService): the inner body, whose end is the end of the
+/// request's span, unless that has ended with the headers.
 ///
 /// Size, end of stream, frames and errors are the inner body's.
 #[pin_project]

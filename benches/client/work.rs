@@ -1,0 +1,101 @@
+//! One request through the client layer, for the bench and for the allocation counts.
+
+use std::convert::Infallible;
+use std::future::{Ready, ready};
+use std::pin::pin;
+use std::task::{Context as Task, Poll, Waker};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri};
+use http_body_util::Empty;
+use opentelemetry::Context;
+use opentelemetry_sdk::error::OTelSdkResult;
+use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider, Span, SpanData, SpanProcessor};
+use throughline::http::ClientLayer;
+use throughline::otel::ContextExt;
+use throughline::propagation::{Format, Propagator};
+use tower::Service;
+
+/// A service that does nothing.
+#[derive(Clone, Copy)]
+pub(crate) struct Bare;
+
+impl Service<Request<()>> for Bare {
+    type Response = Response<Empty<Bytes>>;
+    type Error = Infallible;
+    type Future = Ready<Result<Self::Response, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Task<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<()>) -> Self::Future {
+        drop(request);
+        ready(Ok(Response::new(Empty::new())))
+    }
+}
+
+/// Makes a request with two headers, as clients do, sends it and drops the response.
+pub(crate) fn send<S, B>(service: &mut S, uri: &Uri)
+where
+    S: Service<Request<()>, Response = Response<B>, Error = Infallible>,
+{
+    let mut request = Request::new(());
+    *request.method_mut() = Method::POST;
+    *request.uri_mut() = uri.clone();
+    let headers = request.headers_mut();
+    headers.insert("accept", HeaderValue::from_static("application/json"));
+    headers.insert("content-type", HeaderValue::from_static("application/json"));
+    let mut task = Task::from_waker(Waker::noop());
+    assert!(service.poll_ready(&mut task).is_ready());
+    assert!(pin!(service.call(request)).poll(&mut task).is_ready());
+}
+
+pub(crate) fn uri() -> Uri {
+    Uri::from_static("http://stock.internal:8080/items/7")
+}
+
+/// The context of a handler whose request had these headers.
+pub(crate) fn inside(headers: &HeaderMap) -> Context {
+    let trace = Propagator::default().extract(headers).context;
+    Context::new().with_trace_context(trace)
+}
+
+/// `traceparent`, `tracestate` and baggage, as the peers have them.
+pub(crate) fn w3c() -> Propagator {
+    let formats = [Format::TraceContext, Format::Baggage];
+    Propagator::default().accept(formats).emit(formats).forward_baggage(true)
+}
+
+/// The same headers with a parent whose trace is not sampled.
+pub(crate) fn unsampled(mut headers: HeaderMap) -> HeaderMap {
+    let parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00";
+    headers.insert("traceparent", HeaderValue::from_static(parent));
+    headers
+}
+
+/// Spans that are dropped where they would be exported.
+pub(crate) fn spans() -> ClientLayer {
+    let provider = SdkTracerProvider::builder()
+        .with_sampler(Sampler::ParentBased(Box::new(Sampler::AlwaysOn)))
+        .with_span_processor(Discarding)
+        .build();
+    ClientLayer::new().tracer_provider(provider)
+}
+
+#[derive(Debug)]
+struct Discarding;
+
+impl SpanProcessor for Discarding {
+    fn on_start(&self, _: &mut Span, _: &Context) {}
+    fn on_end(&self, span: SpanData) {
+        drop(span);
+    }
+    fn force_flush(&self) -> OTelSdkResult {
+        Ok(())
+    }
+    fn shutdown_with_timeout(&self, _: Duration) -> OTelSdkResult {
+        Ok(())
+    }
+}

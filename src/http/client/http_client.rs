@@ -9,7 +9,8 @@ use super::ClientService;
 use super::future::Call;
 
 /// A client of OpenTelemetry's exporters and samplers, with the layer around it. An exporter's own
-/// calls are suppressed, so they make no spans.
+/// calls are suppressed, so they make no spans: by OpenTelemetry's batch processors and its periodic
+/// reader, but not by its simple span processor.
 impl<C: HttpClient> HttpClient for ClientService<C> {
     fn send_bytes<'client, 'call>(
         &'client self,

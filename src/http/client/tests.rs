@@ -457,6 +457,17 @@ fn types_are_send_and_sync_as_far_as_the_inner_ones_are() {
     check::<ClientFuture<()>>();
 }
 
+#[cfg(feature = "tonic")]
+#[test]
+fn what_tonic_can_call_it_can_call_through_the_layer() {
+    fn check<S: tonic::client::GrpcService<tonic::body::Body>>(_: &S) {}
+    let inner = service_fn(async |_: Request<tonic::body::Body>| {
+        Ok::<_, std::fmt::Error>(Response::new(tonic::body::Body::empty()))
+    });
+    check(&inner);
+    check(&ClientLayer::new().layer(inner));
+}
+
 #[test]
 fn debug_shows_no_header_value() {
     let _current = inside_a_trace().attach();

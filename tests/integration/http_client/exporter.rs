@@ -9,6 +9,8 @@ use tower::Layer;
 
 use super::*;
 
+/// Guarded twice, by the layer and by the SDK's tracer. The layer's part alone is a unit test:
+/// `where_telemetry_is_suppressed_a_request_is_left_alone`.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_exporters_own_calls_make_no_spans() {
     let receiver = OtlpReceiver::start().await.unwrap();

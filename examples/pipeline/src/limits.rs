@@ -133,5 +133,6 @@ pub(crate) const RUNNER_STOP: Duration = Duration::from_secs(10);
 /// Builds that wait in a runner for the one that runs.
 pub(crate) const COMMAND_QUEUE: usize = 4;
 
-/// Events that have gone all the way before the demo kills a service.
-pub(crate) const DEMO_KILL_AFTER: usize = 5;
+/// Events that have gone all the way before the demo kills a service. More than a command without
+/// output has (7), so that such a command always ends before the kill.
+pub(crate) const DEMO_KILL_AFTER: usize = 10;

@@ -81,6 +81,7 @@ mod tests {
 
     const PARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
     const SENTRY: &str = "0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-1";
+    const DSC: &str = "sentry-trace_id=0af7651916cd43dd8448eb211c80319c,sentry-sample_rand=0.5";
 
     type Pairs<'a> = Vec<(&'a str, Option<&'a [u8]>)>;
 
@@ -111,15 +112,17 @@ mod tests {
             ("traceparent", Some(b"stale")),
             ("Baggage", Some(b"tenant=7")),
         ]);
-        let context = Propagator::default().extract(&[("traceparent", PARENT)][..]).context;
+        let received = [("traceparent", PARENT), ("sentry-trace", SENTRY), ("baggage", DSC)];
+        let context = Propagator::default().extract(&received[..]).context;
         Propagator::default().inject(&context, &mut KafkaHeaders(&mut sent));
+        let baggage = format!("{DSC},tenant=7");
         let expected: Pairs<'_> = vec![
             ("b", Some(b"\xff")),
             ("a", None),
             ("b", Some(b"")),
             ("traceparent", Some(PARENT.as_bytes())),
             ("sentry-trace", Some(SENTRY.as_bytes())),
-            ("baggage", Some(b"tenant=7")),
+            ("baggage", Some(baggage.as_bytes())),
         ];
         assert_eq!(pairs(sent.as_ref()), expected);
     }

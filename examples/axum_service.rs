@@ -43,6 +43,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 fn server(spans: &InMemorySpans) -> ServerLayer {
     ServerLayer::new()
         .tracer_provider(spans.provider())
+        // With the feature `axum` this is the default.
         .route(|request| request.extensions().get().map(MatchedPath::as_str))
 }
 

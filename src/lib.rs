@@ -45,7 +45,8 @@
 //! |---|---|---|
 //! | `http` | yes | the module `http` |
 //! | `websocket` | yes | the module `websocket`, for tokio-tungstenite |
-//! | `axum` | | axum's WebSocket messages in `websocket` |
+//! | `axum` | | axum's routes, extractors and upgrades in `http`, its WebSocket messages in `websocket` |
+//! | `bound-metrics` | | HTTP metrics of the OpenTelemetry SDK by bound instruments, an experimental feature of it |
 //! | `sdk` | | samplers for the OpenTelemetry SDK in [`otel`] |
 //! | `serde` | with `websocket` | propagators from configuration files |
 //! | `json` | with `websocket` | JSON objects as carriers, among them CloudEvents |

@@ -38,6 +38,21 @@ pub const ENVELOPE_CONTEXT_BYTES: usize = 16 * 1024;
 /// longer is cut: nobody reads it, and every span would carry it to the back end.
 pub const HTTP_ATTRIBUTE_BYTES: usize = 2048;
 
+/// Values of one captured header that become an attribute; what comes behind is left out.
+pub const CAPTURED_VALUES: usize = 16;
+
+/// Proxies of one request that are looked at, from the nearest one on: no real chain is so long, and a
+/// header of commas must not make a long walk.
+pub const FORWARDED_HOPS: usize = 16;
+
+/// Labels that a handler may add to the metrics of its request. Every label multiplies the series that
+/// a back end keeps.
+pub const METRIC_LABELS: usize = 8;
+
+/// Sets of attributes whose metrics are kept at hand, per layer: some hundred routes with their usual
+/// statuses. What lies beyond is recorded all the same, at the cost of building its set.
+pub const METRIC_SERIES: usize = 1024;
+
 /// Bytes of an X-Ray header that are looked at: the three known parts take 74, lineage and
 /// load-balancer parts some hundred.
 pub const XRAY_BYTES: usize = 1024;

@@ -264,6 +264,23 @@ fn a_folder_of_somebodys_machine_is_found() {
     assert_eq!(own_folder(Path::new("/src")), None, "too short to be anybody's");
 }
 
+// Pages
+
+#[test]
+fn a_page_names_only_tests_that_exist() {
+    let rust = rust();
+    let pages = repository().into_iter().filter(|file| file.path.starts_with("docs/"));
+    none(pages.flat_map(|page| missing_tests(&page, &rust)));
+}
+
+#[test]
+fn a_test_that_only_a_page_knows_is_found() {
+    let rust = [Source::new("src/x.rs", "fn what_a_span_does() {}")];
+    let missing = |text| missing_tests(&Source::new("docs/x.md", text), &rust).len();
+    assert_eq!(missing("by `what_a_span_does` and `what_no_span_does`"), 1);
+    assert_eq!(missing("`error_type`, `SpanEnd`, what_is_not_code_at_all"), 0);
+}
+
 // README
 
 /// README and the crate's docs begin alike: what lies between README's title (its first line) and

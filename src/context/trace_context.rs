@@ -83,7 +83,13 @@ impl TraceContext {
     /// process (rule SE-6): a route like `GET /users/{id}`, never a path with its ids in it.
     #[must_use]
     pub fn with_transaction(self, name: impl Into<String>) -> Self {
-        Self { transaction: Some(Arc::new(name.into())), ..self }
+        self.with_shared_transaction(Arc::new(name.into()))
+    }
+
+    /// Names it with a text that others hold too.
+    #[must_use]
+    pub(crate) fn with_shared_transaction(self, name: Arc<String>) -> Self {
+        Self { transaction: Some(name), ..self }
     }
 
     /// The name given by [`with_transaction`](Self::with_transaction).

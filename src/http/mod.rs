@@ -50,15 +50,33 @@
 //! let client = ClientLayer::new().layer(client);
 //! ```
 
+#[cfg(feature = "axum")]
+mod axum;
+mod captured;
 mod client;
 mod exchange;
+mod hooks;
+mod metrics;
+mod outcome;
+mod query;
 #[cfg(test)]
 mod recorded;
+#[cfg(test)]
+mod recorded_metrics;
 mod request_view;
+mod response_view;
 mod semconv;
 mod server;
+mod span_handle;
 mod spans;
 
+#[cfg(feature = "axum")]
+pub use axum::{RecordRoute, RecordRouteService, WebSocketUpgradeExt};
 pub use client::{ClientFuture, ClientLayer, ClientService};
+pub use outcome::{EndView, Ending, Outcome};
 pub use request_view::RequestView;
-pub use server::{ServerFuture, ServerLayer, ServerService, TracedBody};
+pub use response_view::ResponseView;
+pub use server::{
+    PeerAddress, ResponseHeader, ServerFuture, ServerLayer, ServerService, SpanEnd, TracedBody,
+};
+pub use span_handle::SpanHandle;

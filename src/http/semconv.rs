@@ -6,16 +6,21 @@ use ::http::{HeaderMap, Method, Uri, Version};
 
 use crate::limits;
 
+pub(super) const CLIENT_ADDRESS: &str = "client.address";
 pub(super) const ERROR_TYPE: &str = "error.type";
 pub(super) const HTTP_REQUEST_METHOD: &str = "http.request.method";
 pub(super) const HTTP_RESPONSE_STATUS_CODE: &str = "http.response.status_code";
 pub(super) const HTTP_ROUTE: &str = "http.route";
+pub(super) const NETWORK_PEER_ADDRESS: &str = "network.peer.address";
+pub(super) const NETWORK_PEER_PORT: &str = "network.peer.port";
 pub(super) const NETWORK_PROTOCOL_VERSION: &str = "network.protocol.version";
 pub(super) const SERVER_ADDRESS: &str = "server.address";
 pub(super) const SERVER_PORT: &str = "server.port";
 pub(super) const URL_FULL: &str = "url.full";
 pub(super) const URL_PATH: &str = "url.path";
+pub(super) const URL_QUERY: &str = "url.query";
 pub(super) const URL_SCHEME: &str = "url.scheme";
+pub(super) const URL_TEMPLATE: &str = "url.template";
 pub(super) const USER_AGENT_ORIGINAL: &str = "user_agent.original";
 
 /// `error.type` of a request whose caller did not wait for its end.
@@ -24,12 +29,15 @@ pub(super) const CANCELLED: &str = "cancelled";
 /// `error.type` of a request whose service or body panicked.
 pub(super) const PANIC: &str = "panic";
 
+/// What stands in the place of a secret.
+pub(super) const REDACTED: &str = "REDACTED";
+
 /// The value for what has no name of low cardinality.
-const OTHER: &str = "_OTHER";
+pub(super) const OTHER: &str = "_OTHER";
 
 /// A request's method, as the conventions know it. Anybody can invent a method, and a name of a span
 /// must not be anybody's text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct KnownMethod(Option<&'static str>);
 
 impl KnownMethod {
@@ -87,7 +95,7 @@ impl<'a> Server<'a> {
         }
     }
 
-    fn parse(authority: &'a str) -> Option<Self> {
+    pub(super) fn parse(authority: &'a str) -> Option<Self> {
         let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
         let (address, port) = match host.strip_prefix('[') {
             Some(bracketed) => {

@@ -57,14 +57,17 @@ impl Spans {
     ) -> OpenedSpan {
         let mut builder = SpanBuilder::from_name(opening.plain_name).with_kind(opening.kind);
         builder.links = opening.link.map(|link| vec![link]);
+        let mut attributes = opening.hint;
         let describe = if opening.expect_recording && !self.idle.load(Ordering::Relaxed) {
-            let description = describe();
+            let mut description = describe();
             builder.name = description.name;
-            builder.attributes = Some(description.attributes);
+            description.attributes.append(&mut attributes);
+            attributes = description.attributes;
             None
         } else {
             Some(describe)
         };
+        builder.attributes = (!attributes.is_empty()).then_some(attributes);
         let cx = (self.open)(builder, parent);
         let span = cx.span();
         let recording = span.is_recording();
@@ -100,6 +103,8 @@ pub(super) struct Opening {
     /// The name of a span that is not recorded: it costs nothing.
     pub(super) plain_name: &'static str,
     pub(super) link: Option<Link>,
+    /// Attributes that the sampler sees in any case.
+    pub(super) hint: Vec<KeyValue>,
     /// Whether the parent's decision leaves it open that the span is recorded.
     pub(super) expect_recording: bool,
 }
@@ -139,8 +144,13 @@ mod tests {
 
     fn described(spans: &Spans, parent: &Context, expect_recording: bool) -> usize {
         let times = Cell::new(0);
-        let opening =
-            Opening { kind: SpanKind::Server, plain_name: "GET", link: None, expect_recording };
+        let opening = Opening {
+            kind: SpanKind::Server,
+            plain_name: "GET",
+            link: None,
+            hint: Vec::new(),
+            expect_recording,
+        };
         let opened = spans.open(parent, opening, || {
             times.set(times.get() + 1);
             Description { name: "GET /".into(), attributes: vec![KeyValue::new("a", 1)] }

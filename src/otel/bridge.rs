@@ -1,6 +1,9 @@
+use std::sync::Arc;
+
 use opentelemetry::Context;
 use opentelemetry::trace::{Link, SpanContext, TraceContextExt, TraceFlags};
 
+use super::learned::Learned;
 use super::ot::{self, OT, Ot};
 use crate::context::{Baggage, Decision, SpanId, TraceContext, TraceId, TraceParent, TraceState};
 use crate::limits;
@@ -21,35 +24,37 @@ pub trait ContextExt: sealed::Sealed {
 impl ContextExt for Context {
     fn with_trace_context(&self, trace: TraceContext) -> Self {
         let cx = match trace.parent() {
-            Some(parent) => {
-                self.with_remote_span_context(to_span_context(parent, trace.trace_state()))
-            }
+            Some(parent) => self.with_remote_span_context(to_span_context(
+                parent,
+                mirrored(parent, trace.trace_state()),
+            )),
             None if self.has_active_span() => self.with_remote_span_context(SpanContext::NONE),
             None => self.clone(),
         };
-        cx.with_value(Received(trace))
+        cx.with_value(Received::from(trace))
     }
 
     fn trace_context(&self) -> TraceContext {
-        let received = self.get::<Received>().map(|received| &received.0);
+        let received = self.get::<Received>();
         let span = self.span();
         let span = span.span_context();
         let Some(active) = from_span_context(span) else {
-            return received.cloned().unwrap_or_default();
+            return received.map(|received| received.trace.clone()).unwrap_or_default();
         };
         let Some(received) = received else {
             return begun_here(TraceContext::new(), active, span);
         };
-        match received.parent() {
+        match received.trace.parent() {
             // The span is the one that came in: nobody has opened one since. What it says is more
             // than an OpenTelemetry span context can hold, so it goes out as it came (rule TP-10).
-            Some(parent) if same_span(parent, &active) => received.clone(),
+            Some(parent) if same_span(parent, &active) => received.trace.clone(),
             Some(parent) if parent.trace_id() == active.trace_id() => {
-                let mut context = received.clone().child(active.parent_id(), active.decision());
+                let trace = received.trace.clone();
+                let mut context = trace.child(active.parent_id(), active.decision());
                 keep_threshold(&mut context, span);
                 context
             }
-            _ => begun_here(received.clone(), active, span),
+            _ => begun_here(received.named(), active, span),
         }
     }
 }
@@ -67,13 +72,13 @@ impl TraceContext {
 /// [`Extraction::link`](crate::propagation::Extraction::link).
 #[must_use]
 pub fn link_to(parent: &TraceParent) -> Link {
-    Link::with_context(to_span_context(parent, &TraceState::default()))
+    Link::with_context(to_span_context(parent, None))
 }
 
 /// The trace context that came in, if the active span is one of its trace.
 #[cfg(feature = "sdk")]
 pub(super) fn received(cx: &Context) -> Option<&TraceContext> {
-    let Received(trace) = cx.get::<Received>()?;
+    let trace = &cx.get::<Received>()?.trace;
     let active = from_span_context(cx.span().span_context())?;
     (trace.parent()?.trace_id() == active.trace_id()).then_some(trace)
 }
@@ -90,7 +95,8 @@ pub(super) fn is_deferred(cx: &Context) -> bool {
 
 /// The same context, span and trace, with other baggage of the application.
 pub(super) fn with_app_baggage(cx: &Context, baggage: Baggage) -> Context {
-    let mut trace = cx.get::<Received>().map(|Received(trace)| trace.clone()).unwrap_or_default();
+    let received = cx.get::<Received>();
+    let mut trace = received.map(|received| received.trace.clone()).unwrap_or_default();
     let own = trace.baggage_mut();
     own.retain(|member| member.is_sentry());
     if !own.is_empty() {
@@ -99,13 +105,82 @@ pub(super) fn with_app_baggage(cx: &Context, baggage: Baggage) -> Context {
     } else {
         *own = baggage;
     }
-    cx.with_value(Received(trace))
+    let learning = match received.map(|received| &received.learning) {
+        Some(Learning::Here(_)) => Learning::In(cx.clone()),
+        Some(Learning::In(first)) => Learning::In(first.clone()),
+        None => Learning::default(),
+    };
+    cx.with_value(Received { trace, learning })
 }
 
 /// What came in, as a typed value inside the OpenTelemetry context. A slot of our own would go stale
 /// as soon as another library opens a span.
-#[derive(Clone, Debug)]
-struct Received(TraceContext);
+#[derive(Default)]
+struct Received {
+    trace: TraceContext,
+    learning: Learning,
+}
+
+/// Where that lies which turns out about a request.
+enum Learning {
+    Here(Learned),
+    /// In the context that the request began in: whoever told or reads it there has that one.
+    In(Context),
+}
+
+impl Default for Learning {
+    fn default() -> Self {
+        Self::Here(Learned::default())
+    }
+}
+
+impl Received {
+    fn learned(&self) -> Option<&Learned> {
+        match &self.learning {
+            Learning::Here(learned) => Some(learned),
+            Learning::In(first) => first.get::<Self>()?.learned(),
+        }
+    }
+
+    /// What came in, with the name of what begins with it, if that is known by now.
+    fn named(&self) -> TraceContext {
+        match self.learned().and_then(Learned::transaction) {
+            Some(name) if self.trace.transaction().is_none() => {
+                self.trace.clone().with_shared_transaction(Arc::clone(name))
+            }
+            _ => self.trace.clone(),
+        }
+    }
+}
+
+impl From<TraceContext> for Received {
+    fn from(trace: TraceContext) -> Self {
+        Self { trace, ..Self::default() }
+    }
+}
+
+/// The context that a request begins in: an empty one with what came in.
+///
+/// OpenTelemetry's form of a `tracestate` is a list of strings that is cloned with every span: some 30
+/// allocations for three members. Only a span that is exported shows it, so who opens none leaves it
+/// out. What is passed on is the received list in any case.
+#[cfg(feature = "http")]
+pub(crate) fn begin_with(trace: TraceContext, mirror_state: bool) -> Context {
+    let cx = match trace.parent() {
+        Some(parent) => {
+            let state = if mirror_state { mirrored(parent, trace.trace_state()) } else { None };
+            Context::new().with_remote_span_context(to_span_context(parent, state))
+        }
+        None => Context::new(),
+    };
+    cx.with_value(Received::from(trace))
+}
+
+/// What has turned out about the request that is worked on in this context.
+#[cfg(feature = "http")]
+pub(crate) fn learned(cx: &Context) -> Option<&Learned> {
+    cx.get::<Received>()?.learned()
+}
 
 /// The context of a trace whose first span was made in this process. Its id is drawn at random, which
 /// is said with the random bit (rule TP-6).
@@ -132,21 +207,22 @@ fn same_span(one: &TraceParent, other: &TraceParent) -> bool {
     one.trace_id() == other.trace_id() && one.parent_id() == other.parent_id()
 }
 
-fn to_span_context(parent: &TraceParent, state: &TraceState) -> SpanContext {
+/// A received list in OpenTelemetry's form, for spans that are exported.
+fn mirrored(parent: &TraceParent, state: &TraceState) -> Option<opentelemetry::trace::TraceState> {
+    (parent.sampled() == Some(true) && !state.is_empty()).then(|| ot::mirror(state))
+}
+
+fn to_span_context(
+    parent: &TraceParent,
+    state: Option<opentelemetry::trace::TraceState>,
+) -> SpanContext {
     let sampled = parent.sampled() == Some(true);
-    // The list is deep-cloned with every span, so only spans that are exported get it. What is passed
-    // on downstream is the received list in any case.
-    let state = if sampled && !state.is_empty() {
-        ot::mirror(state)
-    } else {
-        opentelemetry::trace::TraceState::default()
-    };
     SpanContext::new(
         opentelemetry::trace::TraceId::from_bytes(parent.trace_id().to_bytes()),
         opentelemetry::trace::SpanId::from_bytes(parent.parent_id().to_bytes()),
         if sampled { TraceFlags::SAMPLED } else { TraceFlags::default() },
         true,
-        state,
+        state.unwrap_or_default(),
     )
 }
 
@@ -265,6 +341,16 @@ mod tests {
         *trace.trace_state_mut() = "a=1,foo@@bar=1,ot=th:0".parse().unwrap();
         let cx = Context::new().with_trace_context(trace);
         assert_eq!(cx.span().span_context().trace_state().header(), "a=1,ot=th:0");
+    }
+
+    #[cfg(feature = "http")]
+    #[test]
+    fn what_turns_out_behind_other_baggage_is_told_to_the_request() {
+        let cx = begin_with(received(PARENT), false);
+        let inner = with_app_baggage(&cx, "a=1".parse().unwrap());
+        let inner = with_app_baggage(&inner, "b=2".parse().unwrap());
+        assert!(learned(&inner).unwrap().tell_route("/{id}".into()));
+        assert_eq!(learned(&cx).unwrap().route().map(AsRef::as_ref), Some("/{id}"));
     }
 
     #[test]

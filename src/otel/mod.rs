@@ -36,6 +36,8 @@
 mod app_baggage;
 mod bridge;
 mod in_context;
+#[cfg_attr(not(feature = "http"), expect(dead_code, reason = "HTTP layers tell and read it"))]
+mod learned;
 mod ot;
 #[cfg(feature = "sdk")]
 mod ratio;
@@ -44,7 +46,11 @@ mod sampler;
 mod text_map;
 
 pub use bridge::{ContextExt, link_to};
+#[cfg(feature = "http")]
+pub(crate) use bridge::{begin_with, learned};
 pub use in_context::{ContextFuture, InContext};
+#[cfg(feature = "http")]
+pub(crate) use learned::Learned;
 #[cfg(feature = "sdk")]
 pub use ratio::RatioBased;
 #[cfg(feature = "sdk")]

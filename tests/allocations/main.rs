@@ -11,6 +11,10 @@ use throughline::propagation::{Format, Propagator};
 #[expect(clippy::expect_used, reason = "the input is our own")]
 #[path = "../../benches/wire/input.rs"]
 mod input;
+#[cfg(test)]
+mod server;
+#[path = "../../benches/server/work.rs"]
+mod work;
 
 #[track_caller]
 fn allocates(budget: u64, work: impl FnMut()) {

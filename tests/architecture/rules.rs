@@ -265,6 +265,25 @@ pub(crate) fn folder_violations(file: &Source, own: Option<&str>) -> Vec<String>
     found
 }
 
+/// Tests that a page names, as code of four words or more in one, and that nobody has written.
+pub(crate) fn missing_tests(page: &Source, rust: &[Source]) -> Vec<String> {
+    let mut found = Vec::new();
+    for (number, line) in page.text.lines().enumerate() {
+        // Every second part stands between backticks.
+        for name in line.split('`').skip(1).step_by(2) {
+            let is_test = name.matches('_').count() >= 3
+                && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
+            let definition = |file: &Source| {
+                file.tokens.windows(2).any(|pair| pair[0].text == "fn" && pair[1].text == name)
+            };
+            if is_test && !rust.iter().any(definition) {
+                found.push(page.at(number + 1, &format!("there is no test {name}")));
+            }
+        }
+    }
+    found
+}
+
 /// The folder this repository lies in, if it is deep enough not to occur in a text by chance.
 pub(crate) fn own_folder(root: &Path) -> Option<String> {
     (root.components().count() > 2).then(|| root.display().to_string())

@@ -126,6 +126,7 @@ fn opening<ReqBody>(cx: &Context, request: &Request<ReqBody>) -> Opening {
         kind: SpanKind::Client,
         plain_name: KnownMethod::of(request.method()).span_name(),
         link: None,
+        hint: Vec::new(),
         expect_recording: !parent.is_valid() || parent.is_sampled(),
     }
 }

@@ -3,13 +3,13 @@ use std::pin::Pin;
 use std::task::{self, Poll, ready};
 
 use ::http::HeaderMap;
-use ::http::header::CONTENT_LENGTH;
 use bytes::Buf;
 use http_body::{Body, Frame, SizeHint};
 use pin_project::pin_project;
 
+use super::config::content_length;
 use crate::http::exchange::Exchange;
-use crate::http::semconv;
+use crate::http::{Ending, Outcome, semconv};
 
 /// Response body of [`ServerService`](super::ServerService): the inner body, whose end is the end of
 /// the request's span.
@@ -28,7 +28,7 @@ impl<B: Body> TracedBody<B> {
     pub(super) fn new(inner: B, mut exchange: Exchange, headers: &HeaderMap) -> Self {
         let left = content_length(headers).or_else(|| inner.size_hint().exact());
         if inner.is_end_stream() {
-            exchange.end(None);
+            exchange.finish(Ending::Complete);
         } else if left == Some(0) {
             exchange.complete();
         }
@@ -47,15 +47,20 @@ impl<B: Body> Body for TracedBody<B> {
         let mut this = self.project();
         let frame = ready!(this.exchange.run(|| this.inner.as_mut().poll_frame(task)));
         match &frame {
-            None => this.exchange.end(None),
-            Some(Err(_)) => this.exchange.end(Some(semconv::error_type::<B::Error>())),
+            None => this.exchange.finish(Ending::Complete),
+            Some(Err(_)) => {
+                let error_type = semconv::error_type::<B::Error>();
+                this.exchange.end_with(Ending::Failed, Outcome::BodyError(error_type));
+            }
             Some(Ok(frame)) => {
-                if let (Some(left), Some(data)) = (this.left.as_mut(), frame.data_ref()) {
-                    *left = left.saturating_sub(data.remaining() as u64);
+                let bytes = frame.data_ref().map_or(0, Buf::remaining);
+                this.exchange.count(bytes);
+                if let Some(left) = this.left.as_mut() {
+                    *left = left.saturating_sub(bytes as u64);
                 }
                 // hyper asks no further after either of these.
                 if this.inner.is_end_stream() {
-                    this.exchange.end(None);
+                    this.exchange.finish(Ending::Complete);
                 } else if frame.is_trailers() || *this.left == Some(0) {
                     this.exchange.complete();
                 }
@@ -78,8 +83,4 @@ impl<B> fmt::Debug for TracedBody<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TracedBody").field("exchange", &self.exchange).finish_non_exhaustive()
     }
-}
-
-fn content_length(headers: &HeaderMap) -> Option<u64> {
-    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }

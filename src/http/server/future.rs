@@ -1,15 +1,18 @@
 use std::fmt;
 use std::mem;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{self, Poll, ready};
 
 use ::http::{Method, Response, StatusCode};
 use http_body::Body;
+use opentelemetry::trace::TraceContextExt;
 use pin_project::pin_project;
 
-use super::TracedBody;
+use super::config::Config;
+use super::{SpanEnd, TracedBody};
 use crate::http::exchange::Exchange;
-use crate::http::semconv;
+use crate::http::{Ending, Outcome, ResponseView, semconv};
 
 /// Future of [`ServerService`](super::ServerService).
 #[pin_project]
@@ -20,11 +23,12 @@ pub struct ServerFuture<F> {
     inner: F,
     exchange: Exchange,
     tail: Tail,
+    config: Arc<Config>,
 }
 
 impl<F> ServerFuture<F> {
-    pub(super) fn new(inner: F, exchange: Exchange, tail: Tail) -> Self {
-        Self { inner, exchange, tail }
+    pub(super) fn new(inner: F, exchange: Exchange, tail: Tail, config: Arc<Config>) -> Self {
+        Self { inner, exchange, tail, config }
     }
 }
 
@@ -40,21 +44,40 @@ where
         let result = ready!(this.exchange.run(|| this.inner.poll(task)));
         let mut exchange = mem::take(this.exchange);
         Poll::Ready(match result {
-            Ok(response) => {
-                let status = response.status();
-                exchange.respond(status, status.is_server_error());
-                if this.tail.is_empty(status) {
-                    exchange.end(None);
+            Ok(mut response) => {
+                if exchange.is_open() {
+                    answer(&mut exchange, &mut response, *this.tail, this.config);
                 }
                 let (head, body) = response.into_parts();
                 let body = TracedBody::new(body, exchange, &head.headers);
                 Ok(Response::from_parts(head, body))
             }
             Err(error) => {
-                exchange.end(Some(semconv::error_type::<E>()));
+                let error_type = semconv::error_type::<E>();
+                exchange.end_with(Ending::Failed, Outcome::ServiceError(error_type));
                 Err(error)
             }
         })
+    }
+}
+
+fn answer<ResBody>(
+    exchange: &mut Exchange,
+    response: &mut Response<ResBody>,
+    tail: Tail,
+    config: &Config,
+) {
+    exchange.answer(ResponseView::from(&*response));
+    if exchange.is_recording() {
+        exchange.cx().span().set_attributes(config.response_headers.of(response.headers()));
+    }
+    for header in &config.tells {
+        header.write(exchange.cx(), response.headers_mut());
+    }
+    match tail.end_at_headers(response.status()) {
+        Some(ending) => exchange.finish(ending),
+        None if config.span_end == SpanEnd::Headers => exchange.finish(Ending::Complete),
+        None => {}
     }
 }
 
@@ -83,17 +106,17 @@ impl Tail {
         }
     }
 
-    /// Whether the headers are the end of the exchange. Transports drop the body of such a response
+    /// How the exchange ends with its headers, if it does. Transports drop the body of such a response
     /// without looking at it.
-    fn is_empty(self, status: StatusCode) -> bool {
-        let by_method = match self {
-            Self::Body => false,
-            Self::Nothing => true,
-            Self::Tunnel => status.is_success(),
-        };
-        by_method
-            || status.is_informational()
-            || status == StatusCode::NO_CONTENT
-            || status == StatusCode::NOT_MODIFIED
+    fn end_at_headers(self, status: StatusCode) -> Option<Ending> {
+        match (self, status) {
+            (_, StatusCode::SWITCHING_PROTOCOLS) => Some(Ending::Upgraded),
+            (Self::Tunnel, status) if status.is_success() => Some(Ending::Upgraded),
+            (Self::Nothing, _) | (_, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) => {
+                Some(Ending::Complete)
+            }
+            (_, status) if status.is_informational() => Some(Ending::Complete),
+            _ => None,
+        }
     }
 }

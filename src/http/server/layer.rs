@@ -1,19 +1,18 @@
-use std::fmt;
 use std::sync::{Arc, OnceLock};
 
-use opentelemetry::metrics::{Counter, Meter, MeterProvider};
-use opentelemetry::trace::{SpanKind, Tracer, TracerProvider};
-use opentelemetry::{Context, KeyValue, global};
+use opentelemetry::metrics::MeterProvider;
+use opentelemetry::trace::{Tracer, TracerProvider};
 use tower::Layer;
 
-use super::ServerService;
-use super::span::describe;
+use super::config::{Config, refused_counter};
+use super::span::Describing;
+use super::{ResponseHeader, ServerService};
 use crate::http::RequestView;
-use crate::http::exchange::Exchange;
-use crate::http::semconv::{self, KnownMethod};
-use crate::http::spans::{Opening, Spans, scope};
-use crate::otel::{ContextExt, link_to};
-use crate::propagation::{Extraction, ParseError, Propagator, Trust};
+use crate::http::captured::CapturedHeaders;
+use crate::http::hooks::Hooks;
+use crate::http::metrics::{Metrics, Side};
+use crate::http::spans::{Spans, scope};
+use crate::propagation::{Propagator, Trust};
 
 /// Continues the trace of each request, in a span that lasts until the last byte of the response.
 ///
@@ -28,6 +27,13 @@ use crate::propagation::{Extraction, ParseError, Propagator, Trust};
 /// Headers that break their format are left out and counted by `throughline.propagation.refused`,
 /// with the attributes `format` and `rule`.
 ///
+/// Requests that have a span are measured too, with the conventions' `http.server.request.duration`,
+/// `http.server.active_requests`, `http.server.request.body.size` (as announced by `content-length`)
+/// and `http.server.response.body.size` (as handed over).
+///
+/// A request that has passed a layer with spans already is passed through, so that a layer which is
+/// applied twice makes one span.
+///
 /// Clones share their settings. See the [module](crate::http) for examples.
 #[derive(Clone, Debug)]
 #[must_use = "a layer does nothing until it is applied to a service"]
@@ -38,21 +44,28 @@ pub struct ServerLayer {
 impl ServerLayer {
     /// Opens a span per request, of the global tracer provider as it is when the first request comes.
     pub fn new() -> Self {
-        Self::with_spans(Some(Arc::new(Spans::global())))
+        Self::with(Some(Arc::new(Spans::global())), Some(Arc::new(Metrics::global(Side::Server))))
     }
 
-    /// Opens no spans: what came in is what goes out (rule TP-10).
+    /// Opens no spans and measures nothing: what came in is what goes out (rule TP-10).
     pub fn propagate_only() -> Self {
-        Self::with_spans(None)
+        Self::with(None, None)
     }
 
-    fn with_spans(spans: Option<Arc<Spans>>) -> Self {
+    fn with(spans: Option<Arc<Spans>>, metrics: Option<Arc<Metrics>>) -> Self {
         let config = Config {
             propagator: Propagator::default(),
             spans,
+            metrics,
+            mirror_trace_state: true,
             filter: None,
             trust: None,
-            route: None,
+            sampling_hint: None,
+            hooks: Arc::new(Hooks::default()),
+            describing: Describing::default(),
+            response_headers: CapturedHeaders::default(),
+            tells: Vec::new(),
+            span_end: SpanEnd::default(),
             refused: OnceLock::new(),
         };
         Self { config: Arc::new(config) }
@@ -72,14 +85,43 @@ impl ServerLayer {
         self.set(|config| config.spans = Some(Arc::new(Spans::of(&provider))))
     }
 
-    /// Counts refused headers with this provider instead of the global one.
+    /// Measures with this provider instead of the global one.
     pub fn meter_provider<P: MeterProvider>(self, provider: P) -> Self {
-        let counter = refused_counter(&provider.meter_with_scope(scope()));
-        self.set(|config| config.refused = OnceLock::from(counter))
+        let meter = provider.meter_with_scope(scope());
+        self.set(|config| {
+            config.refused = OnceLock::from(refused_counter(&meter));
+            config.metrics = Some(Arc::new(Metrics::of(Side::Server, meter)));
+        })
     }
 
-    /// Opens spans only for requests that pass the filter. The others carry their context all the
-    /// same.
+    /// Measures with this provider, whose instruments are looked up once per set of attributes. Other
+    /// providers would drop what is measured that way, so this one is asked for by its type.
+    #[cfg(feature = "bound-metrics")]
+    pub fn sdk_meter_provider(
+        self,
+        provider: &opentelemetry_sdk::metrics::SdkMeterProvider,
+    ) -> Self {
+        let meter = provider.meter_with_scope(scope());
+        self.set(|config| {
+            config.refused = OnceLock::from(refused_counter(&meter));
+            config.metrics = Some(Arc::new(Metrics::bound(Side::Server, meter)));
+        })
+    }
+
+    /// Whether requests are measured; they are by default. To be set before or without a provider:
+    /// naming one says that they are.
+    pub fn metrics(self, measured: bool) -> Self {
+        self.set(|config| {
+            config.metrics = match (measured, config.metrics.take()) {
+                (true, None) => Some(Arc::new(Metrics::global(Side::Server))),
+                (true, known) => known,
+                (false, _) => None,
+            };
+        })
+    }
+
+    /// Opens spans only for requests that pass the filter, and measures only those. The others carry
+    /// their context all the same.
     pub fn filter<F>(self, filter: F) -> Self
     where
         F: Fn(RequestView<'_>) -> bool + Send + Sync + 'static,
@@ -105,20 +147,28 @@ impl ServerLayer {
         self.set(|config| config.trust = Some(Arc::new(trust)))
     }
 
-    /// Where a request's route stands: the pattern that its path was matched with, like
-    /// `/users/{id}`. It becomes `http.route` and a part of the span's name. A path with its ids and
-    /// secrets must not.
-    ///
-    /// The function is called before the inner service; with axum, a layer that is added by
-    /// `Router::layer` finds a `MatchedPath` in the extensions.
-    pub fn route<F>(self, route: F) -> Self
-    where
-        F: for<'a> Fn(RequestView<'a>) -> Option<&'a str> + Send + Sync + 'static,
-    {
-        self.set(|config| config.route = Some(Arc::new(route)))
+    /// When the span ends; with the body by default.
+    pub fn span_end(self, end: SpanEnd) -> Self {
+        self.set(|config| config.span_end = end)
     }
 
-    fn set(mut self, change: impl FnOnce(&mut Config)) -> Self {
+    /// Tells callers the trace of their request. To be called once for each header that is wanted.
+    pub fn response_header(self, header: ResponseHeader) -> Self {
+        self.set(|config| {
+            if !config.tells.contains(&header) {
+                config.tells.push(header);
+            }
+        })
+    }
+
+    /// Whether spans of sampled traces show the `tracestate` that came in; they do by default.
+    /// OpenTelemetry's form of it costs some 30 allocations for three members. What is passed on is
+    /// the list that came in either way.
+    pub fn mirror_trace_state(self, mirror: bool) -> Self {
+        self.set(|config| config.mirror_trace_state = mirror)
+    }
+
+    pub(super) fn set(mut self, change: impl FnOnce(&mut Config)) -> Self {
         change(Arc::make_mut(&mut self.config));
         self
     }
@@ -138,79 +188,14 @@ impl<S> Layer<S> for ServerLayer {
     }
 }
 
-type Filter = dyn Fn(RequestView<'_>) -> bool + Send + Sync;
-type Judge = dyn Fn(RequestView<'_>) -> Trust + Send + Sync;
-type Route = dyn for<'a> Fn(RequestView<'a>) -> Option<&'a str> + Send + Sync;
-
-/// What the services of one layer share.
-#[derive(Clone)]
-pub(super) struct Config {
-    propagator: Propagator,
-    spans: Option<Arc<Spans>>,
-    filter: Option<Arc<Filter>>,
-    trust: Option<Arc<Judge>>,
-    route: Option<Arc<Route>>,
-    /// Made when something is refused for the first time, which for most layers is never.
-    refused: OnceLock<Counter<u64>>,
-}
-
-impl Config {
-    pub(super) fn begin(&self, request: RequestView<'_>) -> Exchange {
-        let trust = self.trust.as_ref().map(|trust| trust(request)).unwrap_or_default();
-        let found = trust.apply(self.propagator.extract(request.headers()));
-        let Extraction { context, refused, link } = found;
-        self.count(&refused);
-        let expect_recording = context.sampled() != Some(false);
-        let base = Context::new();
-        // An empty context needs no slot: there is nothing to be read from it.
-        let parent = if context.is_empty() { base } else { base.with_trace_context(context) };
-        let spans = self.spans.as_ref().filter(|_| self.filter.as_ref().is_none_or(|f| f(request)));
-        let Some(spans) = spans else { return Exchange::without_span(parent) };
-        let opening = Opening {
-            kind: SpanKind::Server,
-            plain_name: KnownMethod::of(request.method()).span_name(),
-            link: link.as_ref().map(link_to),
-            expect_recording,
-        };
-        let opened = spans.open(&parent, opening, || {
-            describe(request, self.route.as_ref().and_then(|route| route(request)))
-        });
-        Exchange::with_span(opened).if_dropped(Some(semconv::CANCELLED))
-    }
-
-    fn count(&self, refused: &[ParseError]) {
-        if refused.is_empty() {
-            return;
-        }
-        let counter =
-            self.refused.get_or_init(|| refused_counter(&global::meter_with_scope(scope())));
-        for error in refused {
-            counter.add(
-                1,
-                &[
-                    KeyValue::new("format", error.field().as_str()),
-                    KeyValue::new("rule", error.rule().id()),
-                ],
-            );
-        }
-    }
-}
-
-impl fmt::Debug for Config {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Config")
-            .field("propagator", &self.propagator)
-            .field("spans", &self.spans)
-            .field("filter", &self.filter.is_some())
-            .field("route", &self.route.is_some())
-            .finish_non_exhaustive()
-    }
-}
-
-fn refused_counter(meter: &Meter) -> Counter<u64> {
-    meter
-        .u64_counter("throughline.propagation.refused")
-        .with_description("Received trace fields, or members of them, that broke their format")
-        .with_unit("{field}")
-        .build()
+/// When the span of a request ends.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum SpanEnd {
+    /// With the last byte of the response's body. A body that fails or is dropped makes an error.
+    #[default]
+    BodyEnd,
+    /// With the response's headers, whatever becomes of the body. For services whose bodies last for
+    /// hours, and for comparison with layers that know nothing else.
+    Headers,
 }

@@ -1,8 +1,13 @@
 //! The server's side.
 
+mod attributes;
 mod body;
+mod config;
 mod future;
+mod hooks;
 mod layer;
+mod origin;
+mod response_header;
 mod service;
 mod span;
 #[cfg(test)]
@@ -10,5 +15,7 @@ mod tests;
 
 pub use body::TracedBody;
 pub use future::ServerFuture;
-pub use layer::ServerLayer;
+pub use layer::{ServerLayer, SpanEnd};
+pub use origin::PeerAddress;
+pub use response_header::ResponseHeader;
 pub use service::ServerService;

@@ -5,10 +5,9 @@ use ::http::{Request, Response};
 use http_body::Body;
 use tower::Service;
 
+use super::config::Config;
 use super::future::Tail;
-use super::layer::Config;
 use super::{ServerFuture, TracedBody};
-use crate::http::RequestView;
 
 /// Service of [`ServerLayer`](super::ServerLayer).
 #[derive(Clone, Debug)]
@@ -36,10 +35,10 @@ where
         self.inner.poll_ready(task)
     }
 
-    fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
-        let mut exchange = self.config.begin(RequestView::from(&request));
+    fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
+        let mut exchange = self.config.begin(&mut request);
         let tail = Tail::after(request.method());
         let inner = exchange.run(|| self.inner.call(request));
-        ServerFuture::new(inner, exchange, tail)
+        ServerFuture::new(inner, exchange, tail, Arc::clone(&self.config))
     }
 }

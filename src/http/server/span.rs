@@ -1,51 +1,176 @@
 use std::borrow::Cow;
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::{Arc, OnceLock};
 
 use ::http::header::USER_AGENT;
-use opentelemetry::KeyValue;
+use opentelemetry::{KeyValue, StringValue};
 
+use super::origin::{Origin, PeerAddress, TrustedProxies};
 use crate::http::RequestView;
+use crate::http::captured::CapturedHeaders;
+use crate::http::hooks::Hooks;
+use crate::http::query::Query;
 use crate::http::semconv::{self, KnownMethod, Server, bounded};
 use crate::http::spans::Description;
 
-/// Name and attributes of a server's span. Nothing secret is among them: no query, no credentials, no
-/// headers but the two that the conventions ask for.
-pub(super) fn describe(request: RequestView<'_>, route: Option<&str>) -> Description {
-    let method = KnownMethod::of(request.method());
-    let mut attributes = Vec::with_capacity(ATTRIBUTES);
-    attributes.push(KeyValue::new(semconv::HTTP_REQUEST_METHOD, method.attribute()));
-    attributes.push(KeyValue::new(semconv::URL_PATH, bounded(request.path()).to_owned()));
-    attributes.push(scheme(request));
-    if let Some(server) = Server::of(request.uri(), request.headers()) {
-        attributes.push(KeyValue::new(semconv::SERVER_ADDRESS, bounded(server.address).to_owned()));
-        if let Some(port) = server.port {
-            attributes.push(KeyValue::new(semconv::SERVER_PORT, i64::from(port)));
+/// What a server's spans say of their requests.
+#[derive(Clone, Default)]
+pub(super) struct Describing {
+    pub(super) route: Option<Arc<Route>>,
+    pub(super) trusted_proxies: Option<TrustedProxies>,
+    pub(super) request_headers: CapturedHeaders,
+    pub(super) query: Query,
+    first_host: FirstSeen,
+}
+
+pub(super) type Route = dyn for<'a> Fn(RequestView<'a>) -> Option<&'a str> + Send + Sync;
+
+impl Describing {
+    /// The pattern that the path was matched with, if a router stands outside of the layer.
+    pub(super) fn route(&self, request: RequestView<'_>) -> Option<Arc<str>> {
+        let route = match &self.route {
+            Some(route) => route(request),
+            None => matched_path(request),
+        };
+        route.map(Arc::from)
+    }
+
+    /// Name and attributes of a span. Nothing secret is among them, unless somebody asks for it by
+    /// name: no query, no credentials, no headers but the two that the conventions ask for.
+    pub(super) fn describe(
+        &self,
+        request: RequestView<'_>,
+        route: Option<Arc<str>>,
+        hooks: &Hooks,
+    ) -> Description {
+        let peer = PeerAddress::of(request);
+        let origin = Origin::of(request, peer, self.trusted_proxies.as_ref());
+        let mut attributes = Vec::with_capacity(ATTRIBUTES + self.request_headers.len());
+        attributes.push(KeyValue::new(
+            semconv::HTTP_REQUEST_METHOD,
+            KnownMethod::of(request.method()).attribute(),
+        ));
+        self.describe_target(request, &origin, &mut attributes);
+        describe_peer(peer, &origin, &mut attributes);
+        if let Some(version) = semconv::protocol_version(request.version()) {
+            attributes.push(KeyValue::new(semconv::NETWORK_PROTOCOL_VERSION, version));
+        }
+        let agent = request.headers().get(USER_AGENT).and_then(|agent| agent.to_str().ok());
+        if let Some(agent) = agent {
+            attributes.push(KeyValue::new(semconv::USER_AGENT_ORIGINAL, bounded(agent).to_owned()));
+        }
+        attributes.extend(self.request_headers.of(request.headers()));
+        let name = self.name(request, route.as_deref(), hooks);
+        if let Some(route) = route {
+            attributes.push(KeyValue::new(semconv::HTTP_ROUTE, route));
+        }
+        Description { name, attributes }
+    }
+
+    /// The method and the route, unless somebody knows a better name.
+    pub(super) fn name(
+        &self,
+        request: RequestView<'_>,
+        route: Option<&str>,
+        hooks: &Hooks,
+    ) -> Cow<'static, str> {
+        if let Some(span_name) = &hooks.span_name {
+            return span_name(request);
+        }
+        let method = KnownMethod::of(request.method()).span_name();
+        match route {
+            Some(route) => Cow::Owned([method, " ", route].concat()),
+            None => Cow::Borrowed(method),
         }
     }
-    if let Some(version) = semconv::protocol_version(request.version()) {
-        attributes.push(KeyValue::new(semconv::NETWORK_PROTOCOL_VERSION, version));
+
+    /// The scheme as an attribute of metrics, where it must not be anybody's text.
+    pub(super) fn low_scheme(&self, request: RequestView<'_>) -> &'static str {
+        let told = self.trusted_proxies.as_ref().and_then(|trusted| {
+            Origin::of(request, PeerAddress::of(request), Some(trusted)).scheme
+        });
+        known_scheme(told.or(request.uri().scheme_str())).unwrap_or(semconv::OTHER)
     }
-    if let Some(agent) = request.headers().get(USER_AGENT).and_then(|agent| agent.to_str().ok()) {
-        attributes.push(KeyValue::new(semconv::USER_AGENT_ORIGINAL, bounded(agent).to_owned()));
-    }
-    let name = match route {
-        Some(route) => {
-            attributes.push(KeyValue::new(semconv::HTTP_ROUTE, route.to_owned()));
-            Cow::Owned([method.span_name(), " ", route].concat())
+
+    fn describe_target(
+        &self,
+        request: RequestView<'_>,
+        origin: &Origin<'_>,
+        attributes: &mut Vec<KeyValue>,
+    ) {
+        attributes.push(KeyValue::new(semconv::URL_PATH, bounded(request.path()).to_owned()));
+        let scheme = origin.scheme.or(request.uri().scheme_str());
+        attributes.push(match known_scheme(scheme) {
+            Some(known) => KeyValue::new(semconv::URL_SCHEME, known),
+            None => {
+                KeyValue::new(semconv::URL_SCHEME, bounded(scheme.unwrap_or_default()).to_owned())
+            }
+        });
+        if let Some(query) = self.query.of(request.uri()) {
+            attributes.push(KeyValue::new(semconv::URL_QUERY, query));
         }
-        None => Cow::Borrowed(method.span_name()),
-    };
-    Description { name, attributes }
+        let server = match origin.host {
+            Some(host) => Server::parse(host),
+            None => Server::of(request.uri(), request.headers()),
+        };
+        if let Some(server) = server {
+            let address = self.first_host.shared(bounded(server.address));
+            attributes.push(KeyValue::new(semconv::SERVER_ADDRESS, address));
+            if let Some(port) = server.port {
+                attributes.push(KeyValue::new(semconv::SERVER_PORT, i64::from(port)));
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Describing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Describing")
+            .field("route", &self.route.is_some())
+            .field("trusted_proxies", &self.trusted_proxies.is_some())
+            .field("request_headers", &self.request_headers)
+            .finish_non_exhaustive()
+    }
+}
+
+fn describe_peer(peer: Option<SocketAddr>, origin: &Origin<'_>, attributes: &mut Vec<KeyValue>) {
+    let (Some(peer), Some(client)) = (peer, origin.client) else { return };
+    attributes.push(KeyValue::new(semconv::CLIENT_ADDRESS, client.to_string()));
+    attributes.push(KeyValue::new(semconv::NETWORK_PEER_ADDRESS, peer.ip().to_string()));
+    attributes.push(KeyValue::new(semconv::NETWORK_PEER_PORT, i64::from(peer.port())));
 }
 
 /// The scheme of the target. HTTP/1 does not send one; then it is that of a plain connection, which
 /// is what a server behind a proxy has.
-fn scheme(request: RequestView<'_>) -> KeyValue {
-    match request.uri().scheme_str() {
-        None | Some("http") => KeyValue::new(semconv::URL_SCHEME, "http"),
-        Some("https") => KeyValue::new(semconv::URL_SCHEME, "https"),
-        Some(other) => KeyValue::new(semconv::URL_SCHEME, bounded(other).to_owned()),
+fn known_scheme(scheme: Option<&str>) -> Option<&'static str> {
+    match scheme {
+        None | Some("http") => Some("http"),
+        Some("https") => Some("https"),
+        Some(_) => None,
     }
 }
 
-/// Eight from the start, two from the response, and two of the handler's: one allocation for all.
-const ATTRIBUTES: usize = 12;
+#[cfg(feature = "axum")]
+fn matched_path(request: RequestView<'_>) -> Option<&str> {
+    request.extensions().get().map(axum::extract::MatchedPath::as_str)
+}
+
+#[cfg(not(feature = "axum"))]
+fn matched_path(_: RequestView<'_>) -> Option<&str> {
+    None
+}
+
+/// The first text that came by, shared with those that are equal: a service has few names, mostly one.
+#[derive(Clone, Debug, Default)]
+struct FirstSeen(OnceLock<Arc<str>>);
+
+impl FirstSeen {
+    fn shared(&self, text: &str) -> StringValue {
+        let first = self.0.get_or_init(|| Arc::from(text));
+        if **first == *text { Arc::clone(first).into() } else { text.to_owned().into() }
+    }
+}
+
+/// Eleven from the start, two from the response, and three of the handler's: one allocation for all.
+const ATTRIBUTES: usize = 16;

@@ -119,6 +119,12 @@ impl Propagator {
         Self { sentry: Some(config), ..self }
     }
 
+    /// Whether traces that begin here are described to Sentry.
+    #[cfg(feature = "http")]
+    pub(crate) fn describes_traces(&self) -> bool {
+        self.sentry.is_some()
+    }
+
     /// Every field that may be read or written.
     pub fn fields(&self) -> impl Iterator<Item = Field> + use<> {
         self.accept.fields().and(self.emit.fields()).iter()

@@ -5,13 +5,13 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use ::axum::Router;
+use ::axum::body::Body;
+use ::axum::extract::ws::WebSocketUpgrade;
+use ::axum::extract::{MatchedPath, State};
+use ::axum::response::AppendHeaders;
+use ::axum::routing::{any, get};
 use ::http::{HeaderMap, HeaderValue, Request, StatusCode};
-use axum::Router;
-use axum::body::Body;
-use axum::extract::ws::WebSocketUpgrade;
-use axum::extract::{MatchedPath, State};
-use axum::response::AppendHeaders;
-use axum::routing::{any, get};
 use bytes::Bytes;
 use futures_util::stream;
 use http_body::Frame;
@@ -27,6 +27,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tower::{Layer, ServiceExt};
+
+mod axum;
+mod bodies;
 
 /// Long enough for any machine; a test that waits so long has failed.
 pub(super) const PATIENCE: Duration = Duration::from_secs(30);
@@ -46,7 +49,7 @@ pub(super) fn plain_client() -> PlainClient {
 pub(super) async fn serve(app: Router) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    tokio::spawn(async move { axum::serve(listener, app).await });
+    tokio::spawn(async move { ::axum::serve(listener, app).await });
     address
 }
 

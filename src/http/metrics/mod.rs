@@ -1,0 +1,398 @@
+//! What both sides measure, with the attributes of the stable
+//! [semantic conventions for HTTP metrics](https://opentelemetry.io/docs/specs/semconv/http/http-metrics/).
+
+use std::collections::HashMap;
+use std::fmt;
+use std::hash::{BuildHasherDefault, Hash, Hasher};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use ::http::StatusCode;
+use opentelemetry::metrics::{Histogram, Meter, UpDownCounter};
+use opentelemetry::{KeyValue, StringValue, global};
+
+#[cfg(feature = "bound-metrics")]
+use self::bound::Bound;
+use super::semconv::{self, KnownMethod};
+use super::spans::scope;
+use crate::limits;
+
+#[cfg(feature = "bound-metrics")]
+mod bound;
+#[cfg(test)]
+mod tests;
+
+/// The metrics of one layer: `http.server.*` or `http.client.*`.
+///
+/// Their sets of attributes are built once and kept, since requests differ in few of them.
+pub(super) struct Metrics {
+    side: Side,
+    source: Source,
+    instruments: OnceLock<Instruments>,
+    series: RwLock<HashMap<u64, Arc<Series>, BuildHasherDefault<Fnv>>>,
+}
+
+impl Metrics {
+    /// Measures with the global meter provider, as it is when the first request comes.
+    pub(super) fn global(side: Side) -> Self {
+        Self::with_source(side, Source::Global)
+    }
+
+    /// Measures with this meter.
+    pub(super) fn of(side: Side, meter: Meter) -> Self {
+        Self::with_source(side, Source::Given(meter))
+    }
+
+    /// Measures with this meter, whose instruments can be bound to their attributes.
+    #[cfg(feature = "bound-metrics")]
+    pub(super) fn bound(side: Side, meter: Meter) -> Self {
+        Self::with_source(side, Source::Bindable(meter))
+    }
+
+    fn with_source(side: Side, source: Source) -> Self {
+        Self { side, source, instruments: OnceLock::new(), series: RwLock::default() }
+    }
+
+    /// Begins to measure a request, with the bytes of its body as far as they are announced. Whatever
+    /// happens to what is returned, the request counts as
+    /// active exactly until then.
+    pub(super) fn begin(self: &Arc<Self>, labels: Labels, request_bytes: Option<u64>) -> Metered {
+        let active = self.instruments().server.as_ref().map(|server| {
+            let series = self.series(&Key {
+                labels: &Labels { version: None, server: None, ..labels.clone() },
+                status: None,
+                error_type: None,
+                route: None,
+            });
+            series.add_active(server, 1);
+            series
+        });
+        let metrics = Arc::clone(self);
+        Metered { metrics, labels, request_bytes, started: Instant::now(), active }
+    }
+
+    fn record(&self, metered: &Metered, ended: &Ended<'_>) {
+        let Ended { status, error_type, route, .. } = *ended;
+        let key = Key { labels: &metered.labels, status, error_type, route };
+        let measured = Measured {
+            elapsed: metered.started.elapsed(),
+            request_bytes: metered.request_bytes,
+            response_bytes: ended.response_bytes,
+        };
+        if ended.labels.is_empty() {
+            return self.series(&key).record(self.instruments(), measured);
+        }
+        // A handler's own labels are not kept: nobody knows how many there are.
+        let mut attributes = key.attributes(self.side);
+        attributes.retain(|known| ended.labels.iter().all(|label| label.key != known.key));
+        attributes.extend_from_slice(&ended.labels);
+        Series::unbound(&key, attributes).record(self.instruments(), measured);
+    }
+
+    fn series(&self, key: &Key<'_>) -> Arc<Series> {
+        let mut hash = Fnv::default();
+        key.hash(&mut hash);
+        let hash = hash.finish();
+        let known = self.series.read().unwrap_or_else(PoisonError::into_inner);
+        let same_hash = known.get(&hash).map(Arc::clone);
+        let full = known.len() >= limits::METRIC_SERIES;
+        drop(known);
+        match same_hash {
+            Some(series) if series.is_of(key) => series,
+            Some(_) => Arc::new(Series::unbound(key, key.attributes(self.side))),
+            None if full => Arc::new(Series::unbound(key, key.attributes(self.side))),
+            None => self.keep(hash, key),
+        }
+    }
+
+    #[cold]
+    fn keep(&self, hash: u64, key: &Key<'_>) -> Arc<Series> {
+        let series = Series::unbound(key, key.attributes(self.side));
+        #[cfg(feature = "bound-metrics")]
+        let series = match self.source {
+            Source::Bindable(_) => Series { bound: Some(Bound::default()), ..series },
+            _ => series,
+        };
+        let series = Arc::new(series);
+        let mut known = self.series.write().unwrap_or_else(PoisonError::into_inner);
+        known.insert(hash, Arc::clone(&series));
+        series
+    }
+
+    fn instruments(&self) -> &Instruments {
+        self.instruments.get_or_init(|| match &self.source {
+            Source::Global => Instruments::of(self.side, &global::meter_with_scope(scope())),
+            Source::Given(meter) => Instruments::of(self.side, meter),
+            #[cfg(feature = "bound-metrics")]
+            Source::Bindable(meter) => Instruments::of(self.side, meter),
+        })
+    }
+}
+
+impl fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Metrics").field("side", &self.side).finish_non_exhaustive()
+    }
+}
+
+/// Whose metrics they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Side {
+    #[cfg_attr(not(test), expect(dead_code, reason = "clients do not measure yet"))]
+    Client,
+    Server,
+}
+
+/// Where instruments come from.
+enum Source {
+    Global,
+    Given(Meter),
+    #[cfg(feature = "bound-metrics")]
+    Bindable(Meter),
+}
+
+/// What is known of a request from its start.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Labels {
+    pub(super) method: KnownMethod,
+    /// A server's; a client's series have it only if somebody asks for it.
+    pub(super) scheme: Option<&'static str>,
+    pub(super) version: Option<&'static str>,
+    /// Address and port of the server that a client calls.
+    pub(super) server: Option<(Arc<str>, u16)>,
+}
+
+/// What is known of a request at its end.
+#[derive(Debug, Default)]
+pub(super) struct Ended<'a> {
+    pub(super) status: Option<StatusCode>,
+    pub(super) error_type: Option<&'a str>,
+    /// A server's route, or a client's template.
+    pub(super) route: Option<&'a str>,
+    /// What a handler added.
+    pub(super) labels: Vec<KeyValue>,
+    /// Bytes of the response's body that were handed over.
+    pub(super) response_bytes: Option<u64>,
+}
+
+/// A request that is being measured.
+#[derive(Debug)]
+#[must_use = "a request is active until this is dropped"]
+pub(super) struct Metered {
+    metrics: Arc<Metrics>,
+    labels: Labels,
+    request_bytes: Option<u64>,
+    started: Instant,
+    active: Option<Arc<Series>>,
+}
+
+impl Metered {
+    /// Records the request, which is no longer active then.
+    pub(super) fn end(self, ended: Ended<'_>) {
+        self.metrics.record(&self, &ended);
+    }
+}
+
+impl Drop for Metered {
+    fn drop(&mut self) {
+        if let (Some(series), Some(server)) =
+            (self.active.take(), &self.metrics.instruments().server)
+        {
+            series.add_active(server, -1);
+        }
+    }
+}
+
+/// The numbers of a request.
+#[derive(Clone, Copy)]
+struct Measured {
+    elapsed: Duration,
+    request_bytes: Option<u64>,
+    response_bytes: Option<u64>,
+}
+
+/// What tells series apart.
+#[derive(Clone, Copy, Hash)]
+struct Key<'a> {
+    labels: &'a Labels,
+    status: Option<StatusCode>,
+    error_type: Option<&'a str>,
+    route: Option<&'a str>,
+}
+
+impl Key<'_> {
+    fn attributes(&self, side: Side) -> Vec<KeyValue> {
+        let labels = self.labels;
+        let owned = |text: &str| StringValue::from(text.to_owned());
+        let route_key = match side {
+            Side::Client => semconv::URL_TEMPLATE,
+            Side::Server => semconv::HTTP_ROUTE,
+        };
+        let server = labels.server.as_ref();
+        let status = self.status.map(|status| i64::from(status.as_u16()));
+        [
+            Some(KeyValue::new(semconv::HTTP_REQUEST_METHOD, labels.method.attribute())),
+            labels.scheme.map(|scheme| KeyValue::new(semconv::URL_SCHEME, scheme)),
+            server.map(|(address, _)| KeyValue::new(semconv::SERVER_ADDRESS, Arc::clone(address))),
+            server.map(|(_, port)| KeyValue::new(semconv::SERVER_PORT, i64::from(*port))),
+            labels.version.map(|v| KeyValue::new(semconv::NETWORK_PROTOCOL_VERSION, v)),
+            status.map(|status| KeyValue::new(semconv::HTTP_RESPONSE_STATUS_CODE, status)),
+            self.error_type.map(|error| KeyValue::new(semconv::ERROR_TYPE, owned(error))),
+            self.route.map(|route| KeyValue::new(route_key, owned(route))),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+}
+
+/// One set of attributes.
+struct Series {
+    labels: Labels,
+    status: Option<StatusCode>,
+    error_type: Option<Box<str>>,
+    route: Option<Box<str>>,
+    attributes: Vec<KeyValue>,
+    #[cfg(feature = "bound-metrics")]
+    bound: Option<Bound>,
+}
+
+impl Series {
+    fn unbound(key: &Key<'_>, attributes: Vec<KeyValue>) -> Self {
+        Self {
+            labels: key.labels.clone(),
+            status: key.status,
+            error_type: key.error_type.map(Box::from),
+            route: key.route.map(Box::from),
+            attributes,
+            #[cfg(feature = "bound-metrics")]
+            bound: None,
+        }
+    }
+
+    /// Two keys may have one hash.
+    fn is_of(&self, key: &Key<'_>) -> bool {
+        self.labels == *key.labels
+            && self.status == key.status
+            && self.error_type.as_deref() == key.error_type
+            && self.route.as_deref() == key.route
+    }
+
+    fn add_active(&self, server: &ServerInstruments, change: i64) {
+        #[cfg(feature = "bound-metrics")]
+        if let Some(bound) = &self.bound {
+            return bound.add_active(server, change, &self.attributes);
+        }
+        server.active_requests.add(change, &self.attributes);
+    }
+
+    fn record(&self, instruments: &Instruments, measured: Measured) {
+        #[cfg(feature = "bound-metrics")]
+        if let Some(bound) = &self.bound {
+            return bound.record(instruments, measured, &self.attributes);
+        }
+        instruments.duration.record(measured.elapsed.as_secs_f64(), &self.attributes);
+        if let Some(server) = &instruments.server {
+            for (histogram, bytes) in [
+                (&server.request_body_size, measured.request_bytes),
+                (&server.response_body_size, measured.response_bytes),
+            ] {
+                if let Some(bytes) = bytes {
+                    histogram.record(bytes, &self.attributes);
+                }
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Series {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Series").field("attributes", &self.attributes).finish_non_exhaustive()
+    }
+}
+
+struct Instruments {
+    duration: Histogram<f64>,
+    server: Option<ServerInstruments>,
+}
+
+struct ServerInstruments {
+    active_requests: UpDownCounter<i64>,
+    request_body_size: Histogram<u64>,
+    response_body_size: Histogram<u64>,
+}
+
+impl Instruments {
+    fn of(side: Side, meter: &Meter) -> Self {
+        let (duration, description) = match side {
+            Side::Client => ("http.client.request.duration", "Duration of HTTP client requests"),
+            Side::Server => ("http.server.request.duration", "Duration of HTTP server requests"),
+        };
+        Self {
+            duration: meter
+                .f64_histogram(duration)
+                .with_description(description)
+                .with_unit("s")
+                .with_boundaries(DURATION_BOUNDARIES.to_vec())
+                .build(),
+            server: (side == Side::Server).then(|| ServerInstruments::of(meter)),
+        }
+    }
+}
+
+impl ServerInstruments {
+    fn of(meter: &Meter) -> Self {
+        let size = |name, description| {
+            meter.u64_histogram(name).with_description(description).with_unit("By").build()
+        };
+        Self {
+            active_requests: meter
+                .i64_up_down_counter("http.server.active_requests")
+                .with_description("Number of active HTTP server requests")
+                .with_unit("{request}")
+                .build(),
+            request_body_size: size(
+                "http.server.request.body.size",
+                "Size of HTTP server request bodies, as announced",
+            ),
+            response_body_size: size(
+                "http.server.response.body.size",
+                "Size of HTTP server response bodies, as handed over",
+            ),
+        }
+    }
+}
+
+/// The hash of Fowler, Noll and Vo: a third of the standard one's instructions on keys this short. Who
+/// finds keys that collide gains nothing, since the table is bounded and keeps the first.
+struct Fnv(u64);
+
+impl Default for Fnv {
+    fn default() -> Self {
+        Self(0xcbf2_9ce4_8422_2325)
+    }
+}
+
+impl Hasher for Fnv {
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_u64(u64::from(*byte));
+        }
+    }
+
+    fn write_u64(&mut self, word: u64) {
+        self.0 = (self.0 ^ word).wrapping_mul(0x100_0000_01b3);
+    }
+
+    fn write_usize(&mut self, word: usize) {
+        self.write_u64(word as u64);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
+/// Upper bounds of the buckets in seconds, as the conventions want them.
+const DURATION_BOUNDARIES: [f64; 14] =
+    [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];

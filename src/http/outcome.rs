@@ -1,0 +1,105 @@
+use std::borrow::Cow;
+use std::time::Duration;
+
+use ::http::StatusCode;
+
+use super::{ResponseView, semconv};
+
+/// What may or may not be an error, for [`ServerLayer::classify_error`](super::ServerLayer::classify_error).
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum Outcome<'a> {
+    /// The service answered.
+    Response(ResponseView<'a>),
+    /// The service failed, with an error of the named type; `_OTHER` if the type says nothing.
+    ServiceError(&'static str),
+    /// The response's body failed, with an error of the named type; `_OTHER` if the type says nothing.
+    BodyError(&'static str),
+    /// The future or the body was dropped before its end.
+    Cancelled,
+    /// The service or the body panicked.
+    Panicked,
+}
+
+impl Outcome<'_> {
+    /// The value of `error.type` that a server has by default, if this is an error: the status if it
+    /// is 500 or above, the type of the error, `cancelled` or `panic`.
+    #[must_use]
+    pub fn error_type(self) -> Option<Cow<'static, str>> {
+        match self {
+            Self::Response(response) => {
+                let status = response.status();
+                status.is_server_error().then(|| Cow::Owned(status.as_str().to_owned()))
+            }
+            Self::ServiceError(name) | Self::BodyError(name) => Some(Cow::Borrowed(name)),
+            Self::Cancelled => Some(Cow::Borrowed(semconv::CANCELLED)),
+            Self::Panicked => Some(Cow::Borrowed(semconv::PANIC)),
+        }
+    }
+}
+
+/// How a request ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Ending {
+    /// With the last byte of the response, or with its headers if no body follows them.
+    Complete,
+    /// With the headers of a response behind which the connection is no longer HTTP.
+    Upgraded,
+    /// With an error of the service or of the body.
+    Failed,
+    /// The future or the body was dropped before its end.
+    Cancelled,
+    /// The service or the body panicked.
+    Panicked,
+}
+
+/// A request that has ended: what the hook [`on_end`](super::ServerLayer::on_end) looks at.
+#[derive(Clone, Copy, Debug)]
+pub struct EndView<'a> {
+    pub(super) ending: Ending,
+    pub(super) status: Option<StatusCode>,
+    pub(super) error_type: Option<&'a str>,
+    pub(super) route: Option<&'a str>,
+    pub(super) duration: Duration,
+    pub(super) body_bytes: u64,
+}
+
+impl<'a> EndView<'a> {
+    /// How the request ended.
+    #[must_use]
+    pub fn ending(self) -> Ending {
+        self.ending
+    }
+
+    /// The status of the response; `None` if there was none.
+    #[must_use]
+    pub fn status(self) -> Option<StatusCode> {
+        self.status
+    }
+
+    /// The value of `error.type`, if the request counts as an error. An answer of 500 whose body
+    /// arrived whole is complete, and an error.
+    #[must_use]
+    pub fn error_type(self) -> Option<&'a str> {
+        self.error_type
+    }
+
+    /// The route, if it became known.
+    #[must_use]
+    pub fn route(self) -> Option<&'a str> {
+        self.route
+    }
+
+    /// Time from the call of the service to the end.
+    #[must_use]
+    pub fn duration(self) -> Duration {
+        self.duration
+    }
+
+    /// Bytes of the response's body that were handed over.
+    #[must_use]
+    pub fn body_bytes(self) -> u64 {
+        self.body_bytes
+    }
+}

@@ -4,26 +4,27 @@
 #![expect(clippy::disallowed_methods, reason = "the harness ends with its own exit code")]
 
 use std::hint::black_box;
-use std::time::Duration;
 
 use gungraun::prelude::*;
 use gungraun::{Callgrind, EventKind};
 use http::{HeaderMap, Request};
-use opentelemetry_sdk::error::OTelSdkResult;
-use opentelemetry_sdk::metrics::data::ResourceMetrics;
-use opentelemetry_sdk::metrics::exporter::PushMetricExporter;
-use opentelemetry_sdk::metrics::{PeriodicReader, SdkMeterProvider, Temporality};
 use throughline::http::{ServerLayer, ServerService};
 use tower::Layer;
 
+#[path = "http/discarded.rs"]
+mod discarded;
 #[expect(clippy::expect_used, reason = "the input is our own")]
 #[expect(dead_code, reason = "the wire formats are measured with more of it")]
 #[path = "wire/input.rs"]
 mod input;
+#[path = "http/measured.rs"]
+mod measured;
 #[path = "server/work.rs"]
 mod work;
 
-use work::{Bare, drive, request, spans, unsampled};
+use discarded::unsampled;
+use measured::meter_provider;
+use work::{Bare, drive, request, spans};
 
 /// Instructions above which a bench fails.
 fn budget(instructions: u64) -> LibraryBenchmarkConfig {
@@ -96,33 +97,10 @@ fn around(headers: HeaderMap, layer: ServerLayer) -> Input {
 
 /// The SDK's own instruments, bound to their attributes.
 fn measured() -> ServerLayer {
-    spans().sdk_meter_provider(&with_reader())
+    spans().sdk_meter_provider(&meter_provider())
 }
 
 /// Those of any provider.
 fn measured_by_any() -> ServerLayer {
-    spans().meter_provider(with_reader())
-}
-
-/// Without a reader, nothing would be measured.
-fn with_reader() -> SdkMeterProvider {
-    let reader = PeriodicReader::builder(Nobody).with_interval(Duration::from_secs(3600)).build();
-    SdkMeterProvider::builder().with_reader(reader).build()
-}
-
-struct Nobody;
-
-impl PushMetricExporter for Nobody {
-    async fn export(&self, _: &ResourceMetrics) -> OTelSdkResult {
-        Ok(())
-    }
-    fn force_flush(&self) -> OTelSdkResult {
-        Ok(())
-    }
-    fn shutdown_with_timeout(&self, _: Duration) -> OTelSdkResult {
-        Ok(())
-    }
-    fn temporality(&self) -> Temporality {
-        Temporality::Cumulative
-    }
+    spans().meter_provider(meter_provider())
 }

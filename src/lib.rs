@@ -45,6 +45,7 @@
 //! |---|---|---|
 //! | `http` | yes | the module `http` |
 //! | `websocket` | yes | the module `websocket`, for tokio-tungstenite |
+//! | `reqwest` | | requests of reqwest in `http` |
 //! | `axum` | | axum's routes, extractors and upgrades in `http`, its WebSocket messages in `websocket` |
 //! | `bound-metrics` | | HTTP metrics of the OpenTelemetry SDK by bound instruments, an experimental feature of it |
 //! | `sdk` | | samplers for the OpenTelemetry SDK in [`otel`] |

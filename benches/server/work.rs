@@ -4,16 +4,15 @@ use std::convert::Infallible;
 use std::future::{Ready, ready};
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Request, Response, Version};
+use http::{HeaderMap, Request, Response, Version};
 use http_body::Body;
 use http_body_util::Full;
-use opentelemetry_sdk::error::OTelSdkResult;
-use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider, Span, SpanData, SpanProcessor};
 use throughline::http::ServerLayer;
 use tower::Service;
+
+use super::discarded::tracer_provider;
 
 /// The route of every request, as an extension: requests of hyper and axum have extensions too.
 #[derive(Clone, Copy)]
@@ -27,13 +26,6 @@ pub(crate) fn request(headers: HeaderMap) -> Request<()> {
     *request.headers_mut() = headers;
     request.extensions_mut().insert(Route("/users/{id}"));
     request
-}
-
-/// The same headers with a parent whose trace is not sampled.
-pub(crate) fn unsampled(mut headers: HeaderMap) -> HeaderMap {
-    let parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00";
-    headers.insert("traceparent", HeaderValue::from_static(parent));
-    headers
 }
 
 /// A service that does nothing.
@@ -77,28 +69,8 @@ where
 
 /// Spans with all attributes and without metrics, that are dropped where they would be exported.
 pub(crate) fn spans() -> ServerLayer {
-    let provider = SdkTracerProvider::builder()
-        .with_sampler(Sampler::ParentBased(Box::new(Sampler::AlwaysOn)))
-        .with_span_processor(Discarding)
-        .build();
     ServerLayer::new()
-        .tracer_provider(provider)
+        .tracer_provider(tracer_provider())
         .route(|request| request.extensions().get::<Route>().map(|route| route.0))
         .metrics(false)
-}
-
-#[derive(Debug)]
-struct Discarding;
-
-impl SpanProcessor for Discarding {
-    fn on_start(&self, _: &mut Span, _: &opentelemetry::Context) {}
-    fn on_end(&self, span: SpanData) {
-        drop(span);
-    }
-    fn force_flush(&self) -> OTelSdkResult {
-        Ok(())
-    }
-    fn shutdown_with_timeout(&self, _: Duration) -> OTelSdkResult {
-        Ok(())
-    }
 }

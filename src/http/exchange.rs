@@ -7,18 +7,21 @@ use ::http::StatusCode;
 use opentelemetry::trace::{Status, TraceContextExt};
 use opentelemetry::{Context, KeyValue};
 
+use super::captured::CapturedHeaders;
 use super::hooks::Hooks;
 use super::metrics::{Ended, Metered};
+use super::side::Side;
 use super::spans::OpenedSpan;
-use super::{EndView, Ending, Outcome, ResponseView, semconv};
-use crate::otel::{Learned, learned};
+use super::{EndView, Ending, Outcome, RequestView, ResponseView, semconv};
+use crate::otel::{self, Learned};
 
-/// One request and its response: the context that is current while they are worked on, and the one
-/// end of its span and its measurement.
+/// One request and its response, of a server or of a client: the context that is current while they
+/// are worked on, and the one end of its span and its measurement.
 ///
 /// An exchange waits for headers, then streams a body, until it has [ended](Ending): complete, failed,
 /// upgraded, or dropped before any of these. It is ended explicitly: a task that keeps the context
-/// keeps the span in memory, but does not make it longer.
+/// keeps the span in memory, but does not make it longer. What of that is an error, the
+/// [hooks](Hooks) know.
 ///
 /// The default has an empty context and nothing to end.
 #[derive(Default)]
@@ -31,30 +34,19 @@ pub(super) struct Exchange {
     live: Option<Live>,
 }
 
-#[derive(Default)]
 struct Live {
-    if_dropped: IfDropped,
+    hooks: Arc<Hooks>,
     recording: bool,
+    /// Nothing is missing but the end itself: a drop is that end.
+    complete: bool,
     status: Option<StatusCode>,
     /// Set once: the first failure is the cause of the others.
     error_type: Option<Cow<'static, str>>,
     body_bytes: u64,
     /// In one place, since an exchange moves from the call to the future to the body.
     metered: Option<Box<Metered>>,
-    hooks: Option<Arc<Hooks>>,
     /// Only somebody who asks for the duration pays for the clock.
     started: Option<Instant>,
-}
-
-/// What it means if nobody waits for the end.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum IfDropped {
-    /// The caller is free to go: a client's cancellation is no error.
-    #[default]
-    Released,
-    Cancelled,
-    /// Nothing is missing but the end itself.
-    Complete,
 }
 
 impl Exchange {
@@ -64,20 +56,19 @@ impl Exchange {
         exchange
     }
 
-    pub(super) fn with_span(opened: OpenedSpan) -> Self {
+    pub(super) fn with_span(opened: OpenedSpan, hooks: &Arc<Hooks>) -> Self {
         let mut exchange = Self::without_span(opened.cx);
-        exchange.live = Some(Live { recording: opened.recording, ..Live::default() });
+        exchange.live = Some(Live {
+            hooks: Arc::clone(hooks),
+            recording: opened.recording,
+            complete: false,
+            status: None,
+            error_type: None,
+            body_bytes: 0,
+            metered: None,
+            started: hooks.on_end.is_some().then(Instant::now),
+        });
         exchange
-    }
-
-    /// A drop before the end is a cancellation, and the hooks are told what happens.
-    pub(super) fn watched(mut self, hooks: &Arc<Hooks>) -> Self {
-        if let Some(live) = &mut self.live {
-            live.if_dropped = IfDropped::Cancelled;
-            live.started = hooks.on_end.is_some().then(Instant::now);
-            live.hooks = Some(Arc::clone(hooks));
-        }
-        self
     }
 
     /// Measured until the end.
@@ -96,15 +87,11 @@ impl Exchange {
         self.live.is_some()
     }
 
-    pub(super) fn is_recording(&self) -> bool {
-        self.live.as_ref().is_some_and(|live| live.recording)
-    }
-
     /// Nothing is missing but the end itself. Transports that know the length stop here, and drop the
     /// body without asking whether there is more.
     pub(super) fn complete(&mut self) {
         if let Some(live) = &mut self.live {
-            live.if_dropped = IfDropped::Complete;
+            live.complete = true;
         }
     }
 
@@ -118,22 +105,21 @@ impl Exchange {
         out
     }
 
-    /// Notes the response's status.
-    pub(super) fn respond(&mut self, status: StatusCode, is_error: bool) {
-        let Some(live) = &mut self.live else { return };
-        live.note_status(&self.cx, status);
-        if is_error {
-            live.fail(&self.cx, Cow::Owned(status.as_str().to_owned()));
+    /// Shows the request to the hooks. A panic of theirs is one of the request.
+    pub(super) fn announce(&mut self, request: RequestView<'_>) {
+        let Some(live) = &self.live else { return };
+        if let Some(on_request) = live.hooks.on_request.clone() {
+            let cx = self.cx.clone();
+            self.run(|| on_request(request, &cx.span()));
         }
     }
 
     /// Notes the response, and asks the hooks what it means.
-    pub(super) fn answer(&mut self, response: ResponseView<'_>) {
+    pub(super) fn answer(&mut self, response: ResponseView<'_>, captured: &CapturedHeaders) {
         let Some(live) = &mut self.live else { return };
-        live.note_status(&self.cx, response.status());
+        live.note(&self.cx, response, captured);
         live.judge(&self.cx, Outcome::Response(response));
-        let hooks = live.hooks.as_ref();
-        if let Some(on_response) = hooks.and_then(|hooks| hooks.on_response.clone()) {
+        if let Some(on_response) = live.hooks.on_response.clone() {
             let cx = self.cx.clone();
             self.run(|| on_response(response, &cx.span()));
         }
@@ -144,14 +130,6 @@ impl Exchange {
         if let Some(live) = &mut self.live {
             live.body_bytes = live.body_bytes.saturating_add(bytes as u64);
         }
-    }
-
-    /// Ends with the type of an error, of low cardinality, or without one.
-    pub(super) fn end(&mut self, error_type: Option<&'static str>) {
-        if let (Some(live), Some(error_type)) = (&mut self.live, error_type) {
-            live.fail(&self.cx, Cow::Borrowed(error_type));
-        }
-        self.finish(if error_type.is_some() { Ending::Failed } else { Ending::Complete });
     }
 
     /// Ends with what the hooks may take for an error.
@@ -171,20 +149,18 @@ impl Exchange {
 }
 
 impl Live {
-    fn note_status(&mut self, cx: &Context, status: StatusCode) {
-        self.status = Some(status);
+    fn note(&mut self, cx: &Context, response: ResponseView<'_>, captured: &CapturedHeaders) {
+        self.status = Some(response.status());
         if self.recording {
-            let code = i64::from(status.as_u16());
-            cx.span().set_attribute(KeyValue::new(semconv::HTTP_RESPONSE_STATUS_CODE, code));
+            let span = cx.span();
+            let code = i64::from(response.status().as_u16());
+            span.set_attribute(KeyValue::new(semconv::HTTP_RESPONSE_STATUS_CODE, code));
+            span.set_attributes(captured.of(response.headers()));
         }
     }
 
     fn judge(&mut self, cx: &Context, outcome: Outcome<'_>) {
-        let error_type = match &self.hooks {
-            Some(hooks) => hooks.error_type(outcome),
-            None => outcome.error_type(),
-        };
-        if let Some(error_type) = error_type {
+        if let Some(error_type) = self.hooks.error_type(outcome) {
             self.fail(cx, error_type);
         }
     }
@@ -205,18 +181,18 @@ impl Live {
         if let Some(metered) = self.metered.take() {
             self.record(cx, *metered);
         }
-        if let Some(on_end) = self.hooks.as_ref().and_then(|hooks| hooks.on_end.as_ref()) {
+        if let Some(on_end) = &self.hooks.on_end {
             on_end(self.end_view(cx, ending), &cx.span());
         }
         cx.span().end();
     }
 
     fn record(&self, cx: &Context, metered: Metered) {
-        let learned = learned(cx);
+        let learned = self.learned(cx);
         let ended = Ended {
             status: self.status,
             error_type: self.error_type.as_deref(),
-            route: route(cx),
+            route: learned.and_then(Learned::route).map(AsRef::as_ref),
             labels: learned.map(Learned::take_labels).unwrap_or_default(),
             response_bytes: self.status.is_some().then_some(self.body_bytes),
         };
@@ -230,25 +206,31 @@ impl Live {
             ending,
             status: self.status,
             error_type: self.error_type.as_deref(),
-            route: route(cx),
+            route: self.learned(cx).and_then(Learned::route).map(AsRef::as_ref),
             duration: self.started.map_or(Duration::ZERO, |started| started.elapsed()),
             body_bytes: self.body_bytes,
         }
     }
-}
 
-fn route(cx: &Context) -> Option<&str> {
-    learned(cx)?.route().map(AsRef::as_ref)
+    /// What turned out about the request. A client's context is that of the handler which calls, with
+    /// what turned out about the handler's own.
+    fn learned<'a>(&self, cx: &'a Context) -> Option<&'a Learned> {
+        match self.hooks.side {
+            Side::Client => None,
+            Side::Server => otel::learned(cx),
+        }
+    }
 }
 
 impl Drop for Exchange {
     fn drop(&mut self) {
         let Some(live) = &self.live else { return };
-        match live.if_dropped {
-            _ if self.inside => self.end_with(Ending::Panicked, Outcome::Panicked),
-            IfDropped::Cancelled => self.end_with(Ending::Cancelled, Outcome::Cancelled),
-            IfDropped::Released => self.finish(Ending::Cancelled),
-            IfDropped::Complete => self.finish(Ending::Complete),
+        if self.inside {
+            self.end_with(Ending::Panicked, Outcome::Panicked);
+        } else if live.complete {
+            self.finish(Ending::Complete);
+        } else {
+            self.end_with(Ending::Cancelled, Outcome::Cancelled);
         }
     }
 }

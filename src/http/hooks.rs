@@ -4,11 +4,14 @@ use std::sync::Arc;
 
 use opentelemetry::trace::SpanRef;
 
+use super::side::Side;
 use super::{EndView, Outcome, RequestView, ResponseView};
 
 /// What the user of a layer wants to decide or to know about each request.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub(super) struct Hooks {
+    /// Whose defaults hold where nothing is decided.
+    pub(super) side: Side,
     pub(super) span_name: Option<Arc<SpanName>>,
     pub(super) on_request: Option<Arc<OnRequest>>,
     pub(super) on_response: Option<Arc<OnResponse>>,
@@ -23,11 +26,23 @@ type OnEnd = dyn Fn(EndView<'_>, &SpanRef<'_>) + Send + Sync;
 type ClassifyError = dyn Fn(Outcome<'_>) -> Option<Cow<'static, str>> + Send + Sync;
 
 impl Hooks {
+    pub(super) fn none(side: Side) -> Self {
+        Self {
+            side,
+            span_name: None,
+            on_request: None,
+            on_response: None,
+            on_end: None,
+            classify_error: None,
+        }
+    }
+
     /// The value of `error.type`, if this is an error.
     pub(super) fn error_type(&self, outcome: Outcome<'_>) -> Option<Cow<'static, str>> {
-        match &self.classify_error {
-            Some(classify) => classify(outcome),
-            None => outcome.error_type(),
+        match (&self.classify_error, self.side) {
+            (Some(classify), _) => classify(outcome),
+            (None, Side::Client) => outcome.client_error_type(),
+            (None, Side::Server) => outcome.error_type(),
         }
     }
 }
@@ -35,6 +50,7 @@ impl Hooks {
 impl fmt::Debug for Hooks {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Hooks")
+            .field("side", &self.side)
             .field("span_name", &self.span_name.is_some())
             .field("on_request", &self.on_request.is_some())
             .field("on_response", &self.on_response.is_some())

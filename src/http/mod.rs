@@ -49,14 +49,19 @@
 //! let client = Client::builder(TokioExecutor::new()).build_http::<Empty<bytes::Bytes>>();
 //! let client = ClientLayer::new().layer(client);
 //! ```
+//!
+//! With reqwest (feature `reqwest`), `request.traced(&layer).send()` is all there is to it.
 
 #[cfg(feature = "axum")]
 mod axum;
+mod body;
 mod captured;
 mod client;
 mod exchange;
+mod first_seen;
 mod hooks;
 mod metrics;
+mod observed;
 mod outcome;
 mod query;
 #[cfg(test)]
@@ -67,16 +72,20 @@ mod request_view;
 mod response_view;
 mod semconv;
 mod server;
+mod side;
+mod span_end;
 mod span_handle;
 mod spans;
 
 #[cfg(feature = "axum")]
 pub use axum::{RecordRoute, RecordRouteService, WebSocketUpgradeExt};
-pub use client::{ClientFuture, ClientLayer, ClientService};
+pub use body::TracedBody;
+pub use client::{ClientFuture, ClientLayer, ClientService, NoPropagate, ResendCount, UrlTemplate};
+#[cfg(feature = "reqwest")]
+pub use client::{RequestBuilderExt, ReqwestFuture, TracedRequest};
 pub use outcome::{EndView, Ending, Outcome};
 pub use request_view::RequestView;
 pub use response_view::ResponseView;
-pub use server::{
-    PeerAddress, ResponseHeader, ServerFuture, ServerLayer, ServerService, SpanEnd, TracedBody,
-};
+pub use server::{PeerAddress, ResponseHeader, ServerFuture, ServerLayer, ServerService};
+pub use span_end::SpanEnd;
 pub use span_handle::SpanHandle;

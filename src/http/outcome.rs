@@ -5,7 +5,9 @@ use ::http::StatusCode;
 
 use super::{ResponseView, semconv};
 
-/// What may or may not be an error, for [`ServerLayer::classify_error`](super::ServerLayer::classify_error).
+/// What may or may not be an error, for
+/// [`ServerLayer::classify_error`](super::ServerLayer::classify_error) and
+/// [`ClientLayer::classify_error`](super::ClientLayer::classify_error).
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum Outcome<'a> {
@@ -34,6 +36,20 @@ impl Outcome<'_> {
             Self::ServiceError(name) | Self::BodyError(name) => Some(Cow::Borrowed(name)),
             Self::Cancelled => Some(Cow::Borrowed(semconv::CANCELLED)),
             Self::Panicked => Some(Cow::Borrowed(semconv::PANIC)),
+        }
+    }
+
+    /// The value of `error.type` that a client has by default, if this is an error: the status if it
+    /// is 400 or above, the type of the error, or `panic`. Being dropped is none: the caller is free
+    /// to go.
+    #[must_use]
+    pub fn client_error_type(self) -> Option<Cow<'static, str>> {
+        match self {
+            Self::Response(response) if response.status().is_client_error() => {
+                Some(Cow::Owned(response.status().as_str().to_owned()))
+            }
+            Self::Cancelled => None,
+            other => other.error_type(),
         }
     }
 }

@@ -24,19 +24,28 @@ impl Query {
     pub(super) fn of(&self, uri: &Uri) -> Option<String> {
         let query = uri.query().filter(|_| self.captured)?;
         let mut shown = String::with_capacity(query.len());
-        for pair in query.split('&') {
-            if !shown.is_empty() {
+        for (index, pairs) in query.split('&').enumerate() {
+            if index > 0 {
                 shown.push('&');
             }
+            self.show(pairs, &mut shown);
+        }
+        shown.truncate(bounded(&shown).len());
+        Some(shown)
+    }
+
+    /// Shows what stands between two ampersands. For some servers that is several pairs, separated by
+    /// semicolons; for others, what stands behind the semicolon belongs to the value before it, and is
+    /// as secret as that.
+    fn show(&self, pairs: &str, shown: &mut String) {
+        for pair in pairs.split_inclusive(';') {
             match pair.split_once('=') {
                 Some((key, _)) if self.is_secret(key) => {
-                    shown.extend([key, "=", REDACTED]);
+                    return shown.extend([key, "=", REDACTED]);
                 }
                 _ => shown.push_str(pair),
             }
         }
-        shown.truncate(bounded(&shown).len());
-        Some(shown)
     }
 
     fn is_secret(&self, key: &str) -> bool {
@@ -47,8 +56,17 @@ impl Query {
 }
 
 /// What the [conventions](https://opentelemetry.io/docs/specs/semconv/registry/attributes/url/) redact
-/// by default: whoever has one of these may do what the signed URL allows.
-const SIGNATURES: [&str; 4] = ["AWSAccessKeyId", "Signature", "sig", "X-Goog-Signature"];
+/// by default, and those of AWS's signature in its fourth version: whoever has one of these may do what
+/// the signed URL allows.
+const SIGNATURES: [&str; 7] = [
+    "AWSAccessKeyId",
+    "Signature",
+    "sig",
+    "X-Goog-Signature",
+    "X-Amz-Credential",
+    "X-Amz-Security-Token",
+    "X-Amz-Signature",
+];
 
 #[cfg(test)]
 mod tests {
@@ -77,10 +95,32 @@ mod tests {
             ("/?sig=s&X-Goog-Signature=s", "sig=REDACTED&X-Goog-Signature=REDACTED"),
             ("/?Token=s=s&sig", "Token=REDACTED&sig"),
             ("/?%73ig=s", "%73ig=REDACTED"),
+            ("/?x-amz-signature=s&X-Amz-Date=d", "x-amz-signature=REDACTED&X-Amz-Date=d"),
+            (
+                "/?X-Amz-Credential=s&X-AMZ-Security-Token=s&X-Amz-Signature=s",
+                "X-Amz-Credential=REDACTED&X-AMZ-Security-Token=REDACTED&X-Amz-Signature=REDACTED",
+            ),
             ("/?", ""),
+            ("/?&a=b&&", "&a=b&&"),
         ] {
             assert_eq!(shown(&query, uri).as_deref(), Some(expected), "{uri}");
         }
         assert_eq!(shown(&query, "/a"), None);
+    }
+
+    #[test]
+    fn behind_a_semicolon_may_stand_a_pair_or_the_rest_of_a_secret() {
+        let mut query = Query::default();
+        query.capture();
+        for (uri, expected) in [
+            ("/?a=b;sig=s", "a=b;sig=REDACTED"),
+            ("/?a;b=c;;d&e", "a;b=c;;d&e"),
+            ("/?a;x-amz-signature=s&b=c", "a;x-amz-signature=REDACTED&b=c"),
+            ("/?sig=s;ecret&b=c;d", "sig=REDACTED&b=c;d"),
+            ("/?sig=s;Signature=s;x=1", "sig=REDACTED"),
+            ("/?a=sig=s;sig", "a=sig=s;sig"),
+        ] {
+            assert_eq!(shown(&query, uri).as_deref(), Some(expected), "{uri}");
+        }
     }
 }

@@ -48,6 +48,18 @@ impl<'a, ResBody> From<&'a Response<ResBody>> for ResponseView<'a> {
     }
 }
 
+#[cfg(feature = "reqwest")]
+impl<'a> From<&'a reqwest::Response> for ResponseView<'a> {
+    fn from(response: &'a reqwest::Response) -> Self {
+        Self {
+            status: response.status(),
+            version: response.version(),
+            headers: response.headers(),
+            extensions: response.extensions(),
+        }
+    }
+}
+
 /// Leaves out all header values, since they may be secrets.
 impl fmt::Debug for ResponseView<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -9,6 +9,7 @@ use crate::limits;
 pub(super) const CLIENT_ADDRESS: &str = "client.address";
 pub(super) const ERROR_TYPE: &str = "error.type";
 pub(super) const HTTP_REQUEST_METHOD: &str = "http.request.method";
+pub(super) const HTTP_REQUEST_RESEND_COUNT: &str = "http.request.resend_count";
 pub(super) const HTTP_RESPONSE_STATUS_CODE: &str = "http.response.status_code";
 pub(super) const HTTP_ROUTE: &str = "http.route";
 pub(super) const NETWORK_PEER_ADDRESS: &str = "network.peer.address";

@@ -2,7 +2,8 @@ use std::fmt;
 use std::str::FromStr;
 
 use http::Uri;
-use http::uri::Scheme;
+use http::uri::{Authority, Scheme};
+use memchr::memchr;
 
 /// Where trace headers may go (rule TR-3): origins, each with a path if wanted. The query of a request
 /// is never looked at.
@@ -51,7 +52,8 @@ impl Targets {
     /// credentials; and without a host only if every target may.
     #[must_use]
     pub fn allow_uri(&self, uri: &Uri) -> bool {
-        let has_credentials = uri.authority().is_some_and(|a| a.as_str().contains('@'));
+        let credentials = |authority: &Authority| memchr(b'@', authority.as_str().as_bytes());
+        let has_credentials = uri.authority().and_then(credentials).is_some();
         !has_credentials && (self.all || self.list.iter().any(|target| target.has(uri)))
     }
 }
@@ -93,19 +95,12 @@ impl Target {
         })
     }
 
-    /// A path that steps back could lead anywhere, whatever it begins with.
     fn has_path(&self, path: &str) -> bool {
         if self.path.is_empty() {
             return true;
         }
-        let lower = path.to_ascii_lowercase();
-        let steps_back = lower
-            .split('/')
-            .any(|segment| matches!(&*segment.replace("%2e", "."), "." | ".."))
-            // A second decoding, or a server that cuts at a semicolon, may find a step in these.
-            || ["%2f", "%5c", "%25", ";", "\\"].iter().any(|hidden| lower.contains(hidden));
         let rest = path.strip_prefix(self.path.as_str());
-        !steps_back && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) && !may_step_back(path)
     }
 }
 
@@ -129,14 +124,28 @@ impl FromStr for Target {
             return Err(TargetError(()));
         }
         let host = authority.host().to_ascii_lowercase();
+        let host = host.strip_suffix('.').unwrap_or(&host);
+        if host.is_empty() || may_step_back(uri.path()) {
+            return Err(TargetError(()));
+        }
         Ok(Self {
             scheme: uri.scheme_str().ok_or(TargetError(()))?.to_owned(),
-            host: if any_subdomain { format!(".{host}") } else { host },
+            host: if any_subdomain { format!(".{host}") } else { host.to_owned() },
             any_subdomain,
             port: port_of(&uri),
             path: uri.path().trim_end_matches('/').to_owned(),
         })
     }
+}
+
+/// A path that steps back could lead anywhere, whatever it begins with.
+fn may_step_back(path: &str) -> bool {
+    let steps = |segment: &str| STEPS.iter().any(|step| segment.eq_ignore_ascii_case(step));
+    // A second decoding, or a server that cuts at a semicolon, may find a step in these.
+    let hides = |three: &[u8]| HIDING.iter().any(|hidden| three.eq_ignore_ascii_case(hidden));
+    path.contains([';', '\\'])
+        || path.split('/').any(steps)
+        || path.as_bytes().windows(3).any(hides)
 }
 
 /// The port that is named, or else the scheme's.
@@ -151,6 +160,12 @@ fn port_of(uri: &Uri) -> Option<u16> {
         },
     })
 }
+
+/// `.` and `..`, in whichever way they are encoded.
+const STEPS: [&str; 6] = [".", "..", "%2e", ".%2e", "%2e.", "%2e%2e"];
+
+/// An encoded slash, backslash and percent sign.
+const HIDING: [&[u8]; 3] = [b"%2f", b"%5c", b"%25"];
 
 /// A text that is no target.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -205,6 +220,90 @@ mod tests {
     }
 
     #[test]
+    fn tr_3_an_origin_is_the_same_however_it_is_written() {
+        for (target, uri, allowed) in [
+            ("http://a.example", "http://a.example:80/", true),
+            ("http://a.example:443", "https://a.example/", false),
+            ("https://a.example:80", "http://a.example/", false),
+            ("https://a.example:0", "https://a.example/", false),
+            ("https://a.example", "https://a.example:/", true),
+            ("https://a.example.", "https://a.example/", true),
+            ("https://a.example", "https://a.example../", false),
+            ("https://*.a.example.", "https://b.a.example/", true),
+            ("https://*.a.example", "https://b.A.Example./", true),
+            ("https://*.a.example", "https://.a.example/", false),
+            ("https://*.a.example", "https://b.a.example:8443/", false),
+            ("https://*.a.example:8443", "https://b.a.example:8443/", true),
+            ("https://A.Example", "https://a.example/", true),
+            ("HTTPS://a.example", "https://a.example/", true),
+            ("https://XN--MLLER-KVA.example", "https://xn--mller-kva.EXAMPLE/", true),
+            ("https://xn--mller-kva.example", "https://muller.example/", false),
+            ("https://[2001:DB8::1]", "https://[2001:db8::1]:443/", true),
+            ("http://[::1]:8080", "http://[::1]/", false),
+            // Another spelling of the same number is denied: better no trace than a wrong target.
+            ("http://[::1]", "http://[0:0:0:0:0:0:0:1]/", false),
+            ("http://127.0.0.1", "http://127.1/", false),
+            ("http://127.0.0.1", "http://127.0.0.1.evil.example/", false),
+        ] {
+            assert_eq!(allows(target, uri), allowed, "{target} {uri}");
+        }
+    }
+
+    #[test]
+    fn tr_3_a_path_is_taken_as_it_is_written() {
+        let allows =
+            |path: &str| allows("https://a.example/v1", &format!("https://a.example{path}"));
+        for path in ["/v1", "/v1/", "/v1?x=/../", "/v1/a.b", "/v1/...", "/v1//users", "/v1/%20"] {
+            assert!(allows(path), "{path}");
+        }
+        for path in [
+            "",
+            "/",
+            "//v1",
+            "/V1",
+            "/%761",
+            "/v1%2f",
+            "/v1.",
+            "/v1/.",
+            "/v1/..",
+            "/v1//../admin",
+            "/v1/.%2E/admin",
+            "/v1/%2e%2E",
+            "/v1/%5c..%5cadmin",
+            "/v1/%25",
+            "/admin?/v1",
+        ] {
+            assert!(!allows(path), "{path}");
+        }
+    }
+
+    #[test]
+    fn tr_3_hosts_that_are_not_listed_are_denied() {
+        let targets = ["https://a.example", "http://localhost:8080/api", "https://*.b.example"];
+        let targets = targets.iter().try_fold(Targets::none(), |all, target| all.allow(target));
+        let targets = targets.unwrap();
+        for (uri, allowed) in [
+            ("https://a.example/", true),
+            ("http://localhost:8080/api/x", true),
+            ("https://x.b.example/", true),
+            ("https://c.example/", false),
+            ("https://c.example/?u=https://a.example/", false),
+            ("https://c.example/a.example", false),
+            ("https://a.example.c.example/", false),
+            ("http://localhost:8080/", false),
+            ("a.example:443", false),
+        ] {
+            assert_eq!(targets.allow_uri(&uri.parse().unwrap()), allowed, "{uri}");
+        }
+    }
+
+    #[test]
+    fn xn_is_the_only_spelling_of_a_name_that_is_not_ascii() {
+        assert!(Targets::none().allow("https://m\u{fc}ller.example").is_err());
+        assert!("https://m\u{fc}ller.example/".parse::<Uri>().is_err(), "no request has it either");
+    }
+
+    #[test]
     fn tr_3_credentials_get_no_trace_headers_anywhere() {
         let uri: Uri = "https://user:pass@a.example/".parse().unwrap();
         assert!(!Targets::all().allow_uri(&uri));
@@ -233,6 +332,11 @@ mod tests {
             "https://a.*.example",
             "*",
             "https://a b",
+            "https://.",
+            "https://*.",
+            "https://a.example/v1/..",
+            "https://a.example/%2e%2e/v1",
+            "https://a.example/v1;x",
         ] {
             assert!(Targets::none().allow(bad).is_err(), "{bad}");
         }

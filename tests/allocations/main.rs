@@ -1,4 +1,5 @@
-//! How often the wire formats allocate, with the same input as the benches: each count is a budget.
+//! How often the wire formats and the HTTP layers allocate, with the same input as the benches: each
+//! count is a budget.
 //!
 //! A binary of its own, since counting replaces the allocator. Only the thread that measures is
 //! counted.
@@ -6,15 +7,23 @@
 use allocation_counter::measure;
 use http::HeaderMap;
 use throughline::context::{TraceContext, TraceParent};
-use throughline::propagation::{Format, Propagator};
+use throughline::propagation::Propagator;
 
+use client_work::w3c;
+
+#[cfg(test)]
+mod client;
+#[path = "../../benches/client/work.rs"]
+mod client_work;
+#[path = "../../benches/http/discarded.rs"]
+mod discarded;
 #[expect(clippy::expect_used, reason = "the input is our own")]
 #[path = "../../benches/wire/input.rs"]
 mod input;
 #[cfg(test)]
 mod server;
 #[path = "../../benches/server/work.rs"]
-mod work;
+mod server_work;
 
 #[track_caller]
 fn allocates(budget: u64, work: impl FnMut()) {
@@ -22,12 +31,6 @@ fn allocates(budget: u64, work: impl FnMut()) {
     // What is only done once per process is not counted.
     work();
     assert_eq!(measure(work).count_total, budget);
-}
-
-/// `traceparent`, `tracestate` and baggage, as the peers have them.
-fn w3c() -> Propagator {
-    let formats = [Format::TraceContext, Format::Baggage];
-    Propagator::default().accept(formats).emit(formats).forward_baggage(true)
 }
 
 fn context(headers: &HeaderMap) -> TraceContext {

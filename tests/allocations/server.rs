@@ -7,8 +7,9 @@ use http::HeaderMap;
 use throughline::http::ServerLayer;
 use tower::Layer;
 
+use super::discarded::unsampled;
 use super::input;
-use super::work::{Bare, drive, request, spans, unsampled};
+use super::server_work::{Bare, drive, request, spans};
 
 #[track_caller]
 fn allocates(budget: u64, layer: ServerLayer, headers: HeaderMap) {

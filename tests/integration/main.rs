@@ -9,6 +9,8 @@ mod conformance;
 #[cfg(test)]
 mod http;
 #[cfg(test)]
+mod http_client;
+#[cfg(test)]
 mod properties;
 #[cfg(test)]
 mod vectors;

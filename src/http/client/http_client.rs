@@ -1,12 +1,16 @@
+use std::future::poll_fn;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use opentelemetry_http::{HttpClient, HttpError, Request, Response};
 
-use super::{ClientFuture, ClientService};
+use super::ClientService;
+use super::future::Call;
 
 /// A client of OpenTelemetry's exporters and samplers, with the layer around it. An exporter's own
-/// calls are suppressed, so they make no spans.
+/// calls are suppressed, so they make no spans: by OpenTelemetry's batch processors and its periodic
+/// reader, but not by its simple span processor.
 impl<C: HttpClient> HttpClient for ClientService<C> {
     fn send_bytes<'client, 'call>(
         &'client self,
@@ -17,8 +21,12 @@ impl<C: HttpClient> HttpClient for ClientService<C> {
         Self: 'call,
     {
         let mut exchange = self.config.begin(&mut request);
-        let inner = exchange.run(|| self.inner.send_bytes(request));
-        Box::pin(ClientFuture::new(inner, exchange))
+        let inner = self.config.call(&mut exchange, || self.inner.send_bytes(request));
+        let mut call = Call::new(inner, exchange, Arc::clone(&self.config));
+        // The whole body is there with the headers, so that both are the same end.
+        Box::pin(poll_fn(move |task| {
+            Pin::new(&mut call).poll_headers(task).map(|(result, _)| result)
+        }))
     }
 }
 

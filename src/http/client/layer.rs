@@ -1,18 +1,18 @@
 use std::sync::Arc;
 
-use ::http::Request;
-use opentelemetry::Context;
-use opentelemetry::trace::{SpanKind, TraceContextExt, Tracer, TracerProvider};
+use opentelemetry::metrics::MeterProvider;
+use opentelemetry::trace::{Tracer, TracerProvider};
 use tower::Layer;
 
 use super::ClientService;
-use super::span::describe;
-use crate::context::TraceContext;
-use crate::http::RequestView;
-use crate::http::exchange::Exchange;
-use crate::http::semconv::KnownMethod;
-use crate::http::spans::{Opening, Spans};
-use crate::otel::ContextExt;
+use super::config::Config;
+use super::span::Describing;
+use crate::http::captured::CapturedHeaders;
+use crate::http::hooks::Hooks;
+use crate::http::metrics::Metrics;
+use crate::http::side::Side;
+use crate::http::spans::{Spans, scope};
+use crate::http::{RequestView, SpanEnd};
 use crate::propagation::{Propagator, Targets};
 
 /// Sends the current trace with each request, in a span that lasts until the response's headers.
@@ -20,31 +20,49 @@ use crate::propagation::{Propagator, Targets};
 /// The span is of kind `CLIENT`, a child of the current OpenTelemetry context, and has the attributes
 /// of the stable [HTTP conventions](https://opentelemetry.io/docs/specs/semconv/http/http-spans/).
 /// It is an error if the status is 400 or above, or if the call fails; not if the caller drops it.
+/// Requests that have a span are measured too, with the conventions' `http.client.request.duration`.
 ///
 /// Trace headers are replaced, never added to, and removed if there is no trace to send. A request
 /// whose target holds credentials gets none. Where telemetry is suppressed, as in the calls of an
 /// exporter, requests are passed on untouched.
 ///
+/// What a caller says about one request stands in its extensions: [`NoPropagate`](super::NoPropagate),
+/// [`ResendCount`](super::ResendCount), [`UrlTemplate`](super::UrlTemplate).
+///
+/// A layer sees what passes it. Put what follows redirects or retries around it: each attempt then has
+/// a span, headers of its own, and is judged by its own target. Inside of it, all attempts are one
+/// span, and carry that span's headers wherever they go.
+///
 /// Clones share their settings. See the [module](crate::http) for an example.
 #[derive(Clone, Debug)]
 #[must_use = "a layer does nothing until it is applied to a service"]
 pub struct ClientLayer {
-    config: Arc<Config>,
+    pub(super) config: Arc<Config>,
 }
 
 impl ClientLayer {
     /// Opens a span per request, of the global tracer provider as it is when the first one is sent.
     pub fn new() -> Self {
-        Self::with_spans(Some(Arc::new(Spans::global())))
+        Self::with(Some(Arc::new(Spans::global())), Some(Arc::new(Metrics::global(Side::Client))))
     }
 
-    /// Opens no spans: the current trace context is sent as it is.
+    /// Opens no spans and measures nothing: the current trace context is sent as it is.
     pub fn propagate_only() -> Self {
-        Self::with_spans(None)
+        Self::with(None, None)
     }
 
-    fn with_spans(spans: Option<Arc<Spans>>) -> Self {
-        let config = Config { propagator: Propagator::default(), targets: Targets::all(), spans };
+    fn with(spans: Option<Arc<Spans>>, metrics: Option<Arc<Metrics>>) -> Self {
+        let config = Config {
+            propagator: Propagator::default(),
+            targets: Targets::all(),
+            spans,
+            metrics,
+            span_end: SpanEnd::Headers,
+            filter: None,
+            describing: Describing::default(),
+            response_headers: CapturedHeaders::default(),
+            hooks: Arc::new(Hooks::none(Side::Client)),
+        };
         Self { config: Arc::new(config) }
     }
 
@@ -54,7 +72,7 @@ impl ClientLayer {
     }
 
     /// Where trace headers go; everywhere by default. Other requests have their span all the same,
-    /// and whatever trace headers they had are removed.
+    /// and whatever trace headers they had are removed: those of every format, baggage included.
     pub fn targets(self, targets: Targets) -> Self {
         self.set(|config| config.targets = targets)
     }
@@ -68,7 +86,50 @@ impl ClientLayer {
         self.set(|config| config.spans = Some(Arc::new(Spans::of(&provider))))
     }
 
-    fn set(mut self, change: impl FnOnce(&mut Config)) -> Self {
+    /// Measures with this provider instead of the global one.
+    pub fn meter_provider<P: MeterProvider>(self, provider: P) -> Self {
+        let meter = provider.meter_with_scope(scope());
+        self.set(|config| config.metrics = Some(Arc::new(Metrics::of(Side::Client, meter))))
+    }
+
+    /// Measures with this provider, whose instruments are looked up once per set of attributes. Other
+    /// providers would drop what is measured that way, so this one is asked for by its type.
+    #[cfg(feature = "bound-metrics")]
+    pub fn sdk_meter_provider(
+        self,
+        provider: &opentelemetry_sdk::metrics::SdkMeterProvider,
+    ) -> Self {
+        let meter = provider.meter_with_scope(scope());
+        self.set(|config| config.metrics = Some(Arc::new(Metrics::bound(Side::Client, meter))))
+    }
+
+    /// Whether requests are measured; they are by default. To be set before or without a provider:
+    /// naming one says that they are.
+    pub fn metrics(self, measured: bool) -> Self {
+        self.set(|config| {
+            config.metrics = match (measured, config.metrics.take()) {
+                (true, None) => Some(Arc::new(Metrics::global(Side::Client))),
+                (true, known) => known,
+                (false, _) => None,
+            };
+        })
+    }
+
+    /// When the span ends; with the response's headers by default.
+    pub fn span_end(self, end: SpanEnd) -> Self {
+        self.set(|config| config.span_end = end)
+    }
+
+    /// Opens spans only for requests that pass the filter, and measures only those. The others carry
+    /// the current context.
+    pub fn filter<F>(self, filter: F) -> Self
+    where
+        F: Fn(RequestView<'_>) -> bool + Send + Sync + 'static,
+    {
+        self.set(|config| config.filter = Some(Arc::new(filter)))
+    }
+
+    pub(super) fn set(mut self, change: impl FnOnce(&mut Config)) -> Self {
         change(Arc::make_mut(&mut self.config));
         self
     }
@@ -85,48 +146,5 @@ impl<S> Layer<S> for ClientLayer {
 
     fn layer(&self, inner: S) -> Self::Service {
         ClientService::new(inner, Arc::clone(&self.config))
-    }
-}
-
-/// What the services of one layer share.
-#[derive(Clone, Debug)]
-pub(super) struct Config {
-    propagator: Propagator,
-    targets: Targets,
-    spans: Option<Arc<Spans>>,
-}
-
-impl Config {
-    pub(super) fn begin<ReqBody>(&self, request: &mut Request<ReqBody>) -> Exchange {
-        let cx = Context::current();
-        if cx.is_telemetry_suppressed() {
-            return Exchange::without_span(cx);
-        }
-        let Some(spans) = &self.spans else {
-            self.inject(&cx, request);
-            return Exchange::without_span(cx);
-        };
-        let opened =
-            spans.open(&cx, opening(&cx, request), || describe(RequestView::from(&*request)));
-        self.inject(&opened.cx, request);
-        Exchange::with_span(opened)
-    }
-
-    fn inject<ReqBody>(&self, cx: &Context, request: &mut Request<ReqBody>) {
-        let allowed = self.targets.allow_uri(request.uri());
-        let context = if allowed { cx.trace_context() } else { TraceContext::new() };
-        self.propagator.inject(&context, request.headers_mut());
-    }
-}
-
-fn opening<ReqBody>(cx: &Context, request: &Request<ReqBody>) -> Opening {
-    let span = cx.span();
-    let parent = span.span_context();
-    Opening {
-        kind: SpanKind::Client,
-        plain_name: KnownMethod::of(request.method()).span_name(),
-        link: None,
-        hint: Vec::new(),
-        expect_recording: !parent.is_valid() || parent.is_sampled(),
     }
 }

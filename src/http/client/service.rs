@@ -2,10 +2,13 @@ use std::sync::Arc;
 use std::task::{self, Poll};
 
 use ::http::{Request, Response};
+use http_body::Body;
 use tower::Service;
 
 use super::ClientFuture;
-use super::layer::Config;
+use super::config::Config;
+use super::future::Call;
+use crate::http::TracedBody;
 
 /// Service of [`ClientLayer`](super::ClientLayer).
 #[derive(Clone, Debug)]
@@ -23,8 +26,9 @@ impl<S> ClientService<S> {
 impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for ClientService<S>
 where
     S: Service<Request<ReqBody>, Response = Response<ResBody>>,
+    ResBody: Body,
 {
-    type Response = Response<ResBody>;
+    type Response = Response<TracedBody<ResBody>>;
     type Error = S::Error;
     type Future = ClientFuture<S::Future>;
 
@@ -34,7 +38,7 @@ where
 
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
         let mut exchange = self.config.begin(&mut request);
-        let inner = exchange.run(|| self.inner.call(request));
-        ClientFuture::new(inner, exchange)
+        let inner = self.config.call(&mut exchange, || self.inner.call(request));
+        ClientFuture::new(Call::new(inner, exchange, Arc::clone(&self.config)))
     }
 }

@@ -1,26 +1,102 @@
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use ::http::Uri;
 use opentelemetry::KeyValue;
 
+use super::{ResendCount, UrlTemplate};
 use crate::http::RequestView;
+use crate::http::captured::CapturedHeaders;
+use crate::http::first_seen::FirstSeen;
+use crate::http::hooks::Hooks;
+use crate::http::metrics::Labels;
+use crate::http::query::Query;
 use crate::http::semconv::{self, KnownMethod, Server, bounded};
 use crate::http::spans::Description;
 
-/// Name and attributes of a client's span, without credentials and query.
-pub(super) fn describe(request: RequestView<'_>) -> Description {
-    let method = KnownMethod::of(request.method());
-    let mut attributes = Vec::with_capacity(ATTRIBUTES);
-    attributes.push(KeyValue::new(semconv::HTTP_REQUEST_METHOD, method.attribute()));
-    if let Some(server) = Server::of(request.uri(), request.headers()) {
-        attributes.push(KeyValue::new(semconv::SERVER_ADDRESS, bounded(server.address).to_owned()));
-        let scheme = request.uri().scheme_str();
-        if let Some(port) = server.port.or_else(|| semconv::default_port(scheme?)) {
-            attributes.push(KeyValue::new(semconv::SERVER_PORT, i64::from(port)));
-        }
-    }
-    if let Some(url) = semconv::url_full(request.uri()) {
-        attributes.push(KeyValue::new(semconv::URL_FULL, url));
-    }
-    Description { name: method.span_name().into(), attributes }
+/// What a client's spans and metrics say of their requests.
+#[derive(Clone, Default)]
+pub(super) struct Describing {
+    pub(super) request_headers: CapturedHeaders,
+    pub(super) query: Query,
+    first_host: FirstSeen,
 }
 
-/// Four from the start and two from the response: one allocation for all.
-const ATTRIBUTES: usize = 6;
+impl Describing {
+    /// Name and attributes of a span, without credentials, and with no more of headers and query than
+    /// what was asked for.
+    pub(super) fn describe(&self, request: RequestView<'_>, hooks: &Hooks) -> Description {
+        let method = KnownMethod::of(request.method());
+        let template = template(request);
+        let mut attributes = Vec::with_capacity(ATTRIBUTES + self.request_headers.len());
+        attributes.push(KeyValue::new(semconv::HTTP_REQUEST_METHOD, method.attribute()));
+        self.address(request, &mut attributes);
+        let ResendCount(resent) = request.extensions().get().copied().unwrap_or_default();
+        if resent > 0 {
+            attributes.push(KeyValue::new(semconv::HTTP_REQUEST_RESEND_COUNT, i64::from(resent)));
+        }
+        if let Some(template) = template {
+            attributes.push(KeyValue::new(semconv::URL_TEMPLATE, template));
+        }
+        attributes.extend(self.request_headers.of(request.headers()));
+        let name = match &hooks.span_name {
+            Some(name) => name(request),
+            None => usual_name(method, template),
+        };
+        Description { name, attributes }
+    }
+
+    /// The attributes of metrics. The path is none of them, but the template that it was made from.
+    pub(super) fn labels(&self, request: RequestView<'_>) -> Labels {
+        Labels {
+            method: KnownMethod::of(request.method()),
+            scheme: None,
+            // The request says what is wished for, not what the connection then speaks.
+            version: None,
+            server: self.server(request),
+            template: template(request),
+        }
+    }
+
+    fn server(&self, request: RequestView<'_>) -> Option<(Arc<str>, Option<u16>)> {
+        let server = Server::of(request.uri(), request.headers())?;
+        let scheme = request.uri().scheme_str();
+        let port = server.port.or_else(|| semconv::default_port(scheme?));
+        Some((self.first_host.shared(bounded(server.address)), port))
+    }
+
+    fn address(&self, request: RequestView<'_>, attributes: &mut Vec<KeyValue>) {
+        if let Some((address, port)) = self.server(request) {
+            attributes.push(KeyValue::new(semconv::SERVER_ADDRESS, address));
+            if let Some(port) = port {
+                attributes.push(KeyValue::new(semconv::SERVER_PORT, i64::from(port)));
+            }
+        }
+        if let Some(url) = self.url_full(request.uri()) {
+            attributes.push(KeyValue::new(semconv::URL_FULL, url));
+        }
+    }
+
+    fn url_full(&self, uri: &Uri) -> Option<String> {
+        let mut url = semconv::url_full(uri)?;
+        if let (Some(query), Some(mark)) = (self.query.of(uri), url.find('?')) {
+            url.truncate(mark + 1);
+            url.push_str(&query);
+        }
+        Some(url)
+    }
+}
+
+fn template(request: RequestView<'_>) -> Option<&'static str> {
+    request.extensions().get().map(|UrlTemplate(template)| *template)
+}
+
+fn usual_name(method: KnownMethod, template: Option<&'static str>) -> Cow<'static, str> {
+    match template {
+        Some(template) => [method.span_name(), " ", template].concat().into(),
+        None => method.span_name().into(),
+    }
+}
+
+/// Six from the start and two from the response: one allocation for all.
+const ATTRIBUTES: usize = 8;

@@ -14,6 +14,7 @@ use opentelemetry::{KeyValue, StringValue, global};
 #[cfg(feature = "bound-metrics")]
 use self::bound::Bound;
 use super::semconv::{self, KnownMethod};
+use super::side::Side;
 use super::spans::scope;
 use crate::limits;
 
@@ -83,7 +84,7 @@ impl Metrics {
             return self.series(&key).record(self.instruments(), measured);
         }
         // A handler's own labels are not kept: nobody knows how many there are.
-        let mut attributes = key.attributes(self.side);
+        let mut attributes = key.attributes();
         attributes.retain(|known| ended.labels.iter().all(|label| label.key != known.key));
         attributes.extend_from_slice(&ended.labels);
         Series::unbound(&key, attributes).record(self.instruments(), measured);
@@ -99,15 +100,15 @@ impl Metrics {
         drop(known);
         match same_hash {
             Some(series) if series.is_of(key) => series,
-            Some(_) => Arc::new(Series::unbound(key, key.attributes(self.side))),
-            None if full => Arc::new(Series::unbound(key, key.attributes(self.side))),
+            Some(_) => Arc::new(Series::unbound(key, key.attributes())),
+            None if full => Arc::new(Series::unbound(key, key.attributes())),
             None => self.keep(hash, key),
         }
     }
 
     #[cold]
     fn keep(&self, hash: u64, key: &Key<'_>) -> Arc<Series> {
-        let series = Series::unbound(key, key.attributes(self.side));
+        let series = Series::unbound(key, key.attributes());
         #[cfg(feature = "bound-metrics")]
         let series = match self.source {
             Source::Bindable(_) => Series { bound: Some(Bound::default()), ..series },
@@ -135,14 +136,6 @@ impl fmt::Debug for Metrics {
     }
 }
 
-/// Whose metrics they are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Side {
-    #[cfg_attr(not(test), expect(dead_code, reason = "clients do not measure yet"))]
-    Client,
-    Server,
-}
-
 /// Where instruments come from.
 enum Source {
     Global,
@@ -159,7 +152,9 @@ pub(super) struct Labels {
     pub(super) scheme: Option<&'static str>,
     pub(super) version: Option<&'static str>,
     /// Address and port of the server that a client calls.
-    pub(super) server: Option<(Arc<str>, u16)>,
+    pub(super) server: Option<(Arc<str>, Option<u16>)>,
+    /// The pattern that a client made the path from.
+    pub(super) template: Option<&'static str>,
 }
 
 /// What is known of a request at its end.
@@ -167,7 +162,7 @@ pub(super) struct Labels {
 pub(super) struct Ended<'a> {
     pub(super) status: Option<StatusCode>,
     pub(super) error_type: Option<&'a str>,
-    /// A server's route, or a client's template.
+    /// The pattern that a server matched the path with.
     pub(super) route: Option<&'a str>,
     /// What a handler added.
     pub(super) labels: Vec<KeyValue>,
@@ -221,24 +216,23 @@ struct Key<'a> {
 }
 
 impl Key<'_> {
-    fn attributes(&self, side: Side) -> Vec<KeyValue> {
+    fn attributes(&self) -> Vec<KeyValue> {
         let labels = self.labels;
         let owned = |text: &str| StringValue::from(text.to_owned());
-        let route_key = match side {
-            Side::Client => semconv::URL_TEMPLATE,
-            Side::Server => semconv::HTTP_ROUTE,
-        };
         let server = labels.server.as_ref();
         let status = self.status.map(|status| i64::from(status.as_u16()));
         [
             Some(KeyValue::new(semconv::HTTP_REQUEST_METHOD, labels.method.attribute())),
             labels.scheme.map(|scheme| KeyValue::new(semconv::URL_SCHEME, scheme)),
             server.map(|(address, _)| KeyValue::new(semconv::SERVER_ADDRESS, Arc::clone(address))),
-            server.map(|(_, port)| KeyValue::new(semconv::SERVER_PORT, i64::from(*port))),
+            server.and_then(|(_, port)| {
+                Some(KeyValue::new(semconv::SERVER_PORT, i64::from((*port)?)))
+            }),
             labels.version.map(|v| KeyValue::new(semconv::NETWORK_PROTOCOL_VERSION, v)),
             status.map(|status| KeyValue::new(semconv::HTTP_RESPONSE_STATUS_CODE, status)),
             self.error_type.map(|error| KeyValue::new(semconv::ERROR_TYPE, owned(error))),
-            self.route.map(|route| KeyValue::new(route_key, owned(route))),
+            self.route.map(|route| KeyValue::new(semconv::HTTP_ROUTE, owned(route))),
+            labels.template.map(|template| KeyValue::new(semconv::URL_TEMPLATE, template)),
         ]
         .into_iter()
         .flatten()

@@ -4,9 +4,10 @@ use ::http::{Method, StatusCode};
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::MeterProvider;
 
-use super::{Ended, Labels, Metrics, Side};
+use super::{Ended, Labels, Metrics};
 use crate::http::recorded_metrics::RecordedMetrics;
 use crate::http::semconv::KnownMethod;
+use crate::http::side::Side;
 use crate::http::spans::scope;
 use crate::limits;
 
@@ -20,6 +21,7 @@ fn labels(method: Method) -> Labels {
         scheme: Some("https"),
         version: Some("2"),
         server: None,
+        template: None,
     }
 }
 
@@ -56,10 +58,12 @@ fn a_client_measures_its_calls_by_server_and_template() {
     let recorded = RecordedMetrics::new();
     let labels = Labels {
         scheme: None,
-        server: Some((Arc::from("api.example"), 443)),
+        server: Some((Arc::from("api.example"), Some(443))),
+        template: Some("/users/{id}"),
         ..labels(Method::POST)
     };
-    let ended = Ended { error_type: Some("404"), status: Some(StatusCode::NOT_FOUND), ..ok() };
+    let not_found = Some(StatusCode::NOT_FOUND);
+    let ended = Ended { error_type: Some("404"), status: not_found, ..Ended::default() };
     metrics(Side::Client, &recorded).begin(labels, None).end(ended);
     assert_eq!(
         recorded.lines(),

@@ -44,8 +44,9 @@ impl ServerLayer {
         self.set(|config| config.response_headers = captured)
     }
 
-    /// Makes the query an attribute, `url.query`. The values of `AWSAccessKeyId`, `Signature`, `sig`
-    /// and `X-Goog-Signature` are redacted, and those of [`redact_query`](Self::redact_query).
+    /// Makes the query an attribute, `url.query`. The values of `AWSAccessKeyId`, `Signature`, `sig`,
+    /// `X-Goog-Signature`, `X-Amz-Credential`, `X-Amz-Security-Token` and `X-Amz-Signature`, in upper or
+    /// lower case, are redacted, and those of [`redact_query`](Self::redact_query).
     pub fn capture_query(self) -> Self {
         self.set(|config| config.describing.query.capture())
     }

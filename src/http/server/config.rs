@@ -1,21 +1,22 @@
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
-use ::http::header::CONTENT_LENGTH;
-use ::http::{HeaderMap, Request};
+use ::http::Request;
 use opentelemetry::metrics::{Counter, Meter};
-use opentelemetry::trace::{SpanKind, TraceContextExt};
+use opentelemetry::trace::SpanKind;
 use opentelemetry::{Context, KeyValue, global};
 
+use super::ResponseHeader;
 use super::span::Describing;
-use super::{ResponseHeader, SpanEnd};
-use crate::http::RequestView;
+use crate::http::body::content_length;
 use crate::http::captured::CapturedHeaders;
 use crate::http::exchange::Exchange;
 use crate::http::hooks::Hooks;
 use crate::http::metrics::{Labels, Metrics};
+use crate::http::observed::Observed;
 use crate::http::semconv::{self, KnownMethod};
 use crate::http::spans::{OpenedSpan, Opening, Spans, scope};
+use crate::http::{RequestView, SpanEnd};
 use crate::otel::{begin_with, learned, link_to};
 use crate::propagation::{Extraction, ParseError, Propagator, Trust};
 
@@ -87,18 +88,15 @@ impl Config {
             self.describing.describe(request, route, &self.hooks)
         });
         self.tell(&opened, route, describes, request);
-        let mut exchange = Exchange::with_span(opened).watched(&self.hooks);
+        let mut exchange = Exchange::with_span(opened, &self.hooks);
         if let Some(metrics) = &self.metrics {
             let scheme = self.describing.low_scheme(request);
             let version = semconv::protocol_version(request.version());
-            let labels = Labels { method, scheme: Some(scheme), version, server: None };
+            let labels =
+                Labels { method, scheme: Some(scheme), version, server: None, template: None };
             exchange.metered(metrics.begin(labels, content_length(request.headers())));
         }
-        if let Some(on_request) = &self.hooks.on_request {
-            // A panic of the hook is one of the request.
-            let cx = exchange.cx().clone();
-            exchange.run(|| on_request(request, &cx.span()));
-        }
+        exchange.announce(request);
         exchange
     }
 
@@ -154,20 +152,10 @@ impl fmt::Debug for Config {
     }
 }
 
-/// Says that a request has its span already, so that a layer which is applied twice by mistake makes
-/// one. The current context cannot tell: a service that is called inside a handler, with a request of
-/// its own, has a span of its own.
-#[derive(Clone, Copy, Debug)]
-struct Observed;
-
 pub(super) fn refused_counter(meter: &Meter) -> Counter<u64> {
     meter
         .u64_counter("throughline.propagation.refused")
         .with_description("Received trace fields, or members of them, that broke their format")
         .with_unit("{field}")
         .build()
-}
-
-pub(super) fn content_length(headers: &HeaderMap) -> Option<u64> {
-    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }

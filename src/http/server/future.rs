@@ -6,13 +6,11 @@ use std::task::{self, Poll, ready};
 
 use ::http::{Method, Response, StatusCode};
 use http_body::Body;
-use opentelemetry::trace::TraceContextExt;
 use pin_project::pin_project;
 
 use super::config::Config;
-use super::{SpanEnd, TracedBody};
 use crate::http::exchange::Exchange;
-use crate::http::{Ending, Outcome, ResponseView, semconv};
+use crate::http::{Ending, Outcome, ResponseView, SpanEnd, TracedBody, semconv};
 
 /// Future of [`ServerService`](super::ServerService).
 #[pin_project]
@@ -67,10 +65,7 @@ fn answer<ResBody>(
     tail: Tail,
     config: &Config,
 ) {
-    exchange.answer(ResponseView::from(&*response));
-    if exchange.is_recording() {
-        exchange.cx().span().set_attributes(config.response_headers.of(response.headers()));
-    }
+    exchange.answer(ResponseView::from(&*response), &config.response_headers);
     for header in &config.tells {
         header.write(exchange.cx(), response.headers_mut());
     }

@@ -7,11 +7,12 @@ use tower::Layer;
 use super::config::{Config, refused_counter};
 use super::span::Describing;
 use super::{ResponseHeader, ServerService};
-use crate::http::RequestView;
 use crate::http::captured::CapturedHeaders;
 use crate::http::hooks::Hooks;
-use crate::http::metrics::{Metrics, Side};
+use crate::http::metrics::Metrics;
+use crate::http::side::Side;
 use crate::http::spans::{Spans, scope};
+use crate::http::{RequestView, SpanEnd};
 use crate::propagation::{Propagator, Trust};
 
 /// Continues the trace of each request, in a span that lasts until the last byte of the response.
@@ -25,7 +26,9 @@ use crate::propagation::{Propagator, Trust};
 /// The context is current in the inner service's `call`, in every poll of its future and of the
 /// response's body. It starts from what the request says, never from what was current before.
 /// Headers that break their format are left out and counted by `throughline.propagation.refused`,
-/// with the attributes `format` and `rule`.
+/// with the attributes `format` and `rule`. A `sentry-trace` that leaves the decision open (rule SE-3)
+/// needs `ParentBased` (feature `sdk`) as the provider's sampler: the SDK's own samplers take it for a
+/// decision against the trace, which then goes on as `-0`.
 ///
 /// Requests that have a span are measured too, with the conventions' `http.server.request.duration`,
 /// `http.server.active_requests`, `http.server.request.body.size` (as announced by `content-length`)
@@ -61,11 +64,11 @@ impl ServerLayer {
             filter: None,
             trust: None,
             sampling_hint: None,
-            hooks: Arc::new(Hooks::default()),
+            hooks: Arc::new(Hooks::none(Side::Server)),
             describing: Describing::default(),
             response_headers: CapturedHeaders::default(),
             tells: Vec::new(),
-            span_end: SpanEnd::default(),
+            span_end: SpanEnd::BodyEnd,
             refused: OnceLock::new(),
         };
         Self { config: Arc::new(config) }
@@ -186,16 +189,4 @@ impl<S> Layer<S> for ServerLayer {
     fn layer(&self, inner: S) -> Self::Service {
         ServerService::new(inner, Arc::clone(&self.config))
     }
-}
-
-/// When the span of a request ends.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum SpanEnd {
-    /// With the last byte of the response's body. A body that fails or is dropped makes an error.
-    #[default]
-    BodyEnd,
-    /// With the response's headers, whatever becomes of the body. For services whose bodies last for
-    /// hours, and for comparison with layers that know nothing else.
-    Headers,
 }

@@ -1,7 +1,6 @@
 //! The server's side.
 
 mod attributes;
-mod body;
 mod config;
 mod future;
 mod hooks;
@@ -13,9 +12,8 @@ mod span;
 #[cfg(test)]
 mod tests;
 
-pub use body::TracedBody;
 pub use future::ServerFuture;
-pub use layer::{ServerLayer, SpanEnd};
+pub use layer::ServerLayer;
 pub use origin::PeerAddress;
 pub use response_header::ResponseHeader;
 pub use service::ServerService;

@@ -5,9 +5,10 @@ use ::http::{Request, Response};
 use http_body::Body;
 use tower::Service;
 
+use super::ServerFuture;
 use super::config::Config;
 use super::future::Tail;
-use super::{ServerFuture, TracedBody};
+use crate::http::TracedBody;
 
 /// Service of [`ServerLayer`](super::ServerLayer).
 #[derive(Clone, Debug)]

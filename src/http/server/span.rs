@@ -1,14 +1,15 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::net::SocketAddr;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use ::http::header::USER_AGENT;
-use opentelemetry::{KeyValue, StringValue};
+use opentelemetry::KeyValue;
 
 use super::origin::{Origin, PeerAddress, TrustedProxies};
 use crate::http::RequestView;
 use crate::http::captured::CapturedHeaders;
+use crate::http::first_seen::FirstSeen;
 use crate::http::hooks::Hooks;
 use crate::http::query::Query;
 use crate::http::semconv::{self, KnownMethod, Server, bounded};
@@ -159,17 +160,6 @@ fn matched_path(request: RequestView<'_>) -> Option<&str> {
 #[cfg(not(feature = "axum"))]
 fn matched_path(_: RequestView<'_>) -> Option<&str> {
     None
-}
-
-/// The first text that came by, shared with those that are equal: a service has few names, mostly one.
-#[derive(Clone, Debug, Default)]
-struct FirstSeen(OnceLock<Arc<str>>);
-
-impl FirstSeen {
-    fn shared(&self, text: &str) -> StringValue {
-        let first = self.0.get_or_init(|| Arc::from(text));
-        if **first == *text { Arc::clone(first).into() } else { text.to_owned().into() }
-    }
 }
 
 /// Eleven from the start, two from the response, and three of the handler's: one allocation for all.

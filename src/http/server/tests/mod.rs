@@ -19,8 +19,9 @@ use opentelemetry::{Context, InstrumentationScope, KeyValue};
 use proptest::prelude::*;
 use tower::{BoxError, Layer, Service, ServiceExt, service_fn};
 
-use super::{ServerFuture, ServerLayer, ServerService, TracedBody};
+use super::{ServerFuture, ServerLayer, ServerService};
 use crate::context::TraceContext;
+use crate::http::TracedBody;
 use crate::http::recorded::{Recorded, attribute, error_type};
 use crate::propagation::Trust;
 

@@ -3,16 +3,17 @@ use std::pin::Pin;
 use std::task::{self, Poll, ready};
 
 use ::http::HeaderMap;
+use ::http::header::CONTENT_LENGTH;
 use bytes::Buf;
 use http_body::{Body, Frame, SizeHint};
 use pin_project::pin_project;
 
-use super::config::content_length;
-use crate::http::exchange::Exchange;
-use crate::http::{Ending, Outcome, semconv};
+use super::exchange::Exchange;
+use super::{Ending, Outcome, semconv};
 
-/// Response body of [`ServerService`](super::ServerService): the inner body, whose end is the end of
-/// the request's span.
+/// Response body of [`ServerService`](super::ServerService) and
+/// [`ClientService`](crate::http::ClientService): the inner body, whose end is the end of the
+/// request's span, unless that has ended with the headers.
 ///
 /// Size, end of stream, frames and errors are the inner body's.
 #[pin_project]
@@ -83,4 +84,9 @@ impl<B> fmt::Debug for TracedBody<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TracedBody").field("exchange", &self.exchange).finish_non_exhaustive()
     }
+}
+
+/// How many bytes a body is announced to have.
+pub(super) fn content_length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }

@@ -36,7 +36,11 @@ impl Peer for OpenTelemetry {
     }
 
     fn set_member(&self, list: &str, key: &str, value: &str) -> Option<String> {
-        let state = TraceState::from_str(list).ok()?;
-        Some(state.insert(key, value).ok()?.header())
+        let state = TraceState::from_str(list).unwrap_or_default();
+        Some(state.insert(key, value).unwrap_or(state).header())
+    }
+
+    fn encode_baggage(&self, members: &[(&str, &str)]) -> Option<String> {
+        Some(text_map::encode_baggage(&self.0, members))
     }
 }

@@ -2,9 +2,10 @@
 
 use conformance::Parent;
 use http::HeaderMap;
-use opentelemetry::Context;
+use opentelemetry::baggage::BaggageExt as _;
 use opentelemetry::propagation::TextMapPropagator;
 use opentelemetry::trace::TraceContextExt as _;
+use opentelemetry::{Context, KeyValue};
 use opentelemetry_http::{HeaderExtractor, HeaderInjector};
 
 /// Extracts and injects without a span between: what came in goes out.
@@ -22,4 +23,18 @@ pub(crate) fn hop(
         parent_id: parent.span_id().to_string(),
         sampled: Some(parent.is_sampled()),
     })
+}
+
+/// The `baggage` that is sent of these keys and values.
+pub(crate) fn encode_baggage(
+    propagator: &dyn TextMapPropagator,
+    members: &[(&str, &str)],
+) -> String {
+    let members =
+        members.iter().map(|(key, value)| KeyValue::new(key.to_string(), value.to_string()));
+    let context = Context::new().with_baggage(members.collect::<Vec<_>>());
+    let mut sent = HeaderMap::new();
+    propagator.inject_context(&context, &mut HeaderInjector(&mut sent));
+    let sent = sent.get("baggage").and_then(|value| value.to_str().ok());
+    sent.unwrap_or_default().to_owned()
 }

@@ -1,41 +1,51 @@
-//! The cases, in one shape.
+//! The cases, as tasks for a peer.
 
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
+use crate::format::{
+    BaggageCase, EncodeCase, ExpectedParent, ExpectedSentry, ExpectedState, LimitCase,
+    MutationCase, OrgCase, PARENT, ParentCase, PropagateCase, SENTRY, SentryCase, StateCase, Text,
+    list, name, shape,
+};
 use crate::header::Header;
+use crate::left_out::{NO_TEXT, is_text, left_out};
 use crate::peer::Parent;
 
 /// Names and values of header lines.
 pub(crate) type Lines = Vec<(String, String)>;
 
 /// A case of any section.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Case {
-    /// The first of its rules.
+    /// That of its rules with which it is counted.
     pub rule: String,
     /// Its name, or what comes in.
     pub name: String,
+    /// All rules, as `TP-4/TP-7`.
+    rules: String,
     pub(crate) task: Task,
 }
 
-/// What a peer is asked to do.
-#[derive(Clone, Debug)]
-pub(crate) enum Task {
-    Hop(Hop),
-    SetMember {
-        list: String,
-        key: String,
-        value: String,
-        expected: Box<ExpectedList>,
-    },
-    /// `tests/integration/vectors.rs` alone judges it: no peer that is judged here has such a setting,
-    /// function or format.
-    Elsewhere,
+impl Case {
+    /// Whether this is one of its rules.
+    pub(crate) fn names(&self, rule: &str) -> bool {
+        self.rules.split('/').any(|known| known == rule)
+    }
 }
 
-#[derive(Clone, Debug)]
+/// What a peer is asked to do.
+#[derive(Debug)]
+pub(crate) enum Task {
+    Hop(Box<Hop>),
+    /// To set a member of a `tracestate`.
+    Set(Box<MutationCase>),
+    /// To add members to empty baggage and send it.
+    Encode(EncodeCase),
+    /// Nothing, for this reason.
+    LeftOut(&'static str),
+}
+
+#[derive(Debug)]
 pub(crate) struct Hop {
     pub(crate) settings: Value,
     pub(crate) received: Lines,
@@ -50,90 +60,60 @@ pub(crate) struct Hop {
     pub(crate) read: Option<Option<Parent>>,
 }
 
-/// What a case says of a `tracestate` after a change.
-#[derive(Clone, Debug, Deserialize)]
-pub(crate) struct ExpectedList {
-    #[serde(rename = "expect")]
-    pub(crate) all: Option<Lines>,
-    #[serde(rename = "expect_first")]
-    pub(crate) first: Option<(String, String)>,
-    #[serde(rename = "expect_len")]
-    pub(crate) len: Option<usize>,
-    #[serde(rename = "expect_missing")]
-    pub(crate) missing: Option<String>,
-}
-
 /// Reads the vectors.
 ///
 /// # Errors
-/// If a case does not have the shape of its section.
+/// If a section is unknown, or a case does not have the shape of its section.
 pub fn cases(vectors: &str) -> Result<Vec<Case>, String> {
-    let file: serde_json::Map<String, Value> =
+    let file: Map<String, Value> =
         serde_json::from_str(vectors).map_err(|error| error.to_string())?;
     let mut cases = Vec::new();
     for (section, list) in &file {
         for case in list.as_array().into_iter().flatten() {
-            let rules = case["rule"].as_str().unwrap_or("?");
-            let name = case["name"].as_str().map_or_else(|| case_without_name(case), str::to_owned);
-            let task = task(section, case)
-                .map_err(|error| format!("{section}, {name}: another shape: {error}"))?;
-            cases.push(Case {
-                rule: rules.split('/').next().unwrap_or(rules).to_owned(),
-                name,
-                task,
-            });
+            let (name, rules) = (name(case), case["rule"].as_str().unwrap_or("?").to_owned());
+            let task =
+                task(section, case).map_err(|error| format!("{section}, {name}: {error}"))?;
+            cases.push(Case { rule: counted(&rules).to_owned(), name, rules, task });
         }
     }
     Ok(cases)
 }
 
-fn case_without_name(case: &Value) -> String {
-    if case["sdk_org"].is_null() && case["baggage_org"].is_null() && !case["in"].is_null() {
-        return case["in"].to_string();
+/// Who makes one of some plain mistakes makes it in cases of other rules too: reading the first line
+/// only is no trouble with limits.
+fn counted(rules: &str) -> &str {
+    let plain =
+        PLAIN_MISTAKES.into_iter().find(|plain| rules.split('/').any(|rule| rule == *plain));
+    plain.or(rules.split('/').next()).unwrap_or(rules)
+}
+
+fn task(section: &str, case: &Value) -> Result<Task, String> {
+    if let Some(why) = left_out(section, case) {
+        return Ok(Task::LeftOut(why));
     }
-    format!("org {} at {}, strict {}", case["baggage_org"], case["sdk_org"], case["strict"])
-}
-
-fn task(section: &str, case: &Value) -> Result<Task, serde_json::Error> {
     Ok(match section {
-        "traceparent" => Task::Hop(shape::<ParentCase>(case)?.hop()),
-        "tracestate" => Task::Hop(shape::<StateCase>(case)?.hop()),
-        "tracestate_mutation" => shape::<MutationCase>(case)?.task(shape(case)?),
-        "baggage" => Task::Hop(shape::<BaggageCase>(case)?.hop()),
-        "baggage_limits" => Task::Hop(shape::<LimitCase>(case)?.hop()),
-        "sentry_trace" => Task::Hop(shape::<SentryCase>(case)?.hop()),
-        "sentry_org" => Task::Hop(shape::<OrgCase>(case)?.hop()),
-        "propagate" => shape::<PropagateCase>(case)?.task(),
-        _ => Task::Elsewhere,
+        "traceparent" => shape::<ParentCase>(case)?.hop().task(),
+        "tracestate" => shape::<StateCase>(case)?.hop().task(),
+        "tracestate_mutation" => Task::Set(Box::new(shape(case)?)),
+        "baggage" => shape::<BaggageCase>(case)?.hop().task(),
+        "baggage_encode" => Task::Encode(shape(case)?),
+        "baggage_limits" => shape::<LimitCase>(case)?.hop()?.task(),
+        "sentry_trace" => shape::<SentryCase>(case)?.hop().task(),
+        "sentry_org" => shape::<OrgCase>(case)?.hop().task(),
+        "propagate" => shape::<PropagateCase<Value>>(case)?.hop(&case["rule"]).task(),
+        _ => return Err("the section is unknown".to_owned()),
     })
-}
-
-fn shape<C: DeserializeOwned>(case: &Value) -> Result<C, serde_json::Error> {
-    C::deserialize(case)
 }
 
 // Sections
 
-#[derive(Deserialize)]
-struct ParentCase {
-    headers: Vec<String>,
-    expect: Option<ExpectedParent>,
-}
-
-#[derive(Deserialize)]
-struct ExpectedParent {
-    trace_id: String,
-    parent_id: String,
-    flags: String,
-}
-
 impl ParentCase {
     fn hop(self) -> Hop {
+        let state = ("tracestate".to_owned(), "a=1".to_owned());
         let mut received = lines("traceparent", &self.headers);
-        received.extend(lines("tracestate", &["a=1".to_owned()]));
+        received.push(state.clone());
         let sent = self.expect.as_ref().map(|ExpectedParent { trace_id, parent_id, flags }| {
-            let parent = format!("00-{trace_id}-{parent_id}-{flags}");
-            [("traceparent".to_owned(), parent), ("tracestate".to_owned(), "a=1".to_owned())]
+            [("traceparent".to_owned(), format!("00-{trace_id}-{parent_id}-{flags}")), state]
         });
         let read = self.expect.map(|ExpectedParent { trace_id, parent_id, flags }| Parent {
             trace_id,
@@ -150,23 +130,15 @@ impl ParentCase {
     }
 }
 
-#[derive(Deserialize)]
-struct StateCase {
-    headers: Vec<String>,
-    /// Members, or the word `drop`.
-    expect: Value,
-}
-
 impl StateCase {
     fn hop(self) -> Hop {
-        let mut received = lines("traceparent", &[PARENT.to_owned()]);
+        let mut received = vec![("traceparent".to_owned(), PARENT.to_owned())];
         let mut sent = received.clone();
         received.extend(lines("tracestate", &self.headers));
-        if let Ok(members) = Lines::deserialize(&self.expect) {
-            let members: Vec<_> =
-                members.iter().map(|(key, value)| format!("{key}={value}")).collect();
-            let list = (!members.is_empty()).then(|| members.join(","));
-            sent.extend(lines("tracestate", list.as_slice()));
+        if let ExpectedState::Members(members) = &self.expect
+            && !members.is_empty()
+        {
+            sent.push(("tracestate".to_owned(), list(members)));
         }
         Hop {
             needs: vec![Header::TraceParent, Header::TraceState],
@@ -177,92 +149,24 @@ impl StateCase {
     }
 }
 
-#[derive(Deserialize)]
-struct MutationCase {
-    r#in: Lines,
-    op: Vec<Value>,
-}
-
-impl MutationCase {
-    fn task(self, expected: ExpectedList) -> Task {
-        let members = self.r#in.iter().map(|(key, value)| format!("{key}={value}"));
-        match &self.op[..] {
-            [Value::String(op), Value::String(key), Value::String(value)] if op == "set" => {
-                Task::SetMember {
-                    list: members.collect::<Vec<_>>().join(","),
-                    key: key.clone(),
-                    value: value.clone(),
-                    expected: Box::new(expected),
-                }
-            }
-            _ => Task::Elsewhere,
-        }
-    }
-}
-
-#[derive(Deserialize)]
-struct BaggageCase {
-    headers: Vec<String>,
-    out: String,
-}
-
 impl BaggageCase {
     fn hop(self) -> Hop {
-        Hop::baggage(&self.headers, self.out)
+        Hop::baggage(&self.headers, self.out.as_slice())
     }
-}
-
-#[derive(Deserialize)]
-struct LimitCase {
-    generate: Generator,
-    expect_members: usize,
-}
-
-#[derive(Deserialize)]
-struct Generator {
-    lines: usize,
-    members: usize,
-    total_bytes: Option<usize>,
 }
 
 impl LimitCase {
-    fn hop(self) -> Hop {
-        let Generator { lines, members, total_bytes } = self.generate;
-        let value = |n: usize| {
-            let Some(total) = total_bytes else { return "v".to_owned() };
-            // The commas and `k000=` count as well.
-            let bytes = total - (members - 1);
-            "x".repeat(bytes / members + usize::from(n < bytes % members) - 5)
-        };
-        let list: Vec<_> = (0..members).map(|n| format!("k{n:03}={}", value(n))).collect();
-        let received: Vec<_> =
-            list.chunks(members.div_ceil(lines)).map(|line| line.join(",")).collect();
-        Hop::baggage(&received, list[..self.expect_members].join(","))
+    fn hop(self) -> Result<Hop, String> {
+        let members = self.generate.members()?;
+        let kept = members.get(..self.expect_members).ok_or("more are kept than there are")?;
+        Ok(Hop::baggage(&self.generate.lines(&members)?, &[Text(kept.join(","))]))
     }
-}
-
-#[derive(Deserialize)]
-struct SentryCase {
-    /// One value, or a list of lines.
-    r#in: Value,
-    expect: Option<ExpectedSentry>,
-}
-
-#[derive(Deserialize)]
-struct ExpectedSentry {
-    trace_id: String,
-    parent_span_id: String,
-    sampled: Option<bool>,
 }
 
 impl SentryCase {
     fn hop(self) -> Hop {
-        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        let values = match &self.r#in {
-            Value::Array(values) => values.iter().map(text).collect(),
-            value => vec![text(value)],
-        };
-        let sent = self.expect.as_ref().map(|_| values[0].trim().to_owned());
+        let values = self.r#in.into_values();
+        let sent = self.expect.as_ref().map(|_| Text(values[0].0.trim().to_owned()));
         let read = self.expect.map(|ExpectedSentry { trace_id, parent_span_id, sampled }| Parent {
             trace_id,
             parent_id: parent_span_id,
@@ -278,59 +182,39 @@ impl SentryCase {
     }
 }
 
-#[derive(Deserialize)]
-struct OrgCase {
-    baggage_org: Option<String>,
-    sdk_org: Option<String>,
-    strict: bool,
-    r#continue: bool,
-}
-
 impl OrgCase {
     fn hop(self) -> Hop {
-        let trace = lines("sentry-trace", &[SENTRY.to_owned()]);
+        let trace = vec![("sentry-trace".to_owned(), SENTRY.to_owned())];
         let mut received = trace.clone();
         let org = self.baggage_org.map(|org| format!(",sentry-org_id={org}")).unwrap_or_default();
-        received.extend(lines("baggage", &[format!("sentry-release=1{org}")]));
+        received.push(("baggage".to_owned(), format!("sentry-release=1{org}")));
         let settings = json!({"org_id": self.sdk_org, "strict_continuation": self.strict});
         Hop {
             needs: vec![Header::SentryTrace],
             compared: Some(&[Header::SentryTrace]),
-            sent: if self.r#continue { trace } else { Lines::new() },
+            sent: if self.continues { trace } else { Lines::new() },
             ..Hop::new(json!({"sentry": settings}), received)
         }
     }
 }
 
-#[derive(Deserialize)]
-struct PropagateCase {
-    rule: String,
-    r#in: Lines,
-    #[serde(default)]
-    options: Value,
-    #[serde(default)]
-    carrier: Lines,
-    out: Lines,
-}
-
-impl PropagateCase {
-    fn task(self) -> Task {
-        // Policies of this library, and the formats of vendors.
-        if ["TR", "B3", "DD", "XR"].iter().any(|rule| self.rule.starts_with(rule)) {
-            return Task::Elsewhere;
-        }
+impl PropagateCase<Value> {
+    fn hop(self, rules: &Value) -> Hop {
         let all = self.r#in.iter().chain(&self.carrier).chain(&self.out);
         let mut needs: Vec<_> = all.filter_map(|(name, _)| Header::of(name)).collect();
-        if self.rule.starts_with("SE") {
+        let of = |group| rules.as_str().is_some_and(|rules| rules.starts_with(group));
+        if of("SE") {
             needs.push(Header::SentryTrace);
         }
+        let baggage: &[_] = &[Header::Baggage];
         let settings = if self.options.is_null() { json!({}) } else { self.options };
-        Task::Hop(Hop {
+        Hop {
             needs,
-            carrier: self.carrier,
-            sent: self.out,
-            ..Hop::new(settings, self.r#in)
-        })
+            compared: of("BG").then_some(baggage),
+            carrier: fields(self.carrier),
+            sent: fields(self.out),
+            ..Hop::new(settings, fields(self.r#in))
+        }
     }
 }
 
@@ -352,19 +236,64 @@ impl Hop {
         Self::new(json!({"accept": formats, "emit": formats, "forward_baggage": true}), received)
     }
 
-    fn baggage(received: &[String], sent: String) -> Self {
+    fn baggage(received: &[Text], sent: &[Text]) -> Self {
         Self {
             needs: vec![Header::Baggage],
             compared: Some(&[Header::Baggage]),
-            sent: lines("baggage", &[sent]),
+            sent: lines("baggage", sent),
             ..Self::w3c(lines("baggage", received))
+        }
+    }
+
+    fn task(self) -> Task {
+        let mut values = self.received.iter().chain(&self.carrier);
+        if values.all(|(_, value)| is_text(value)) {
+            Task::Hop(Box::new(self))
+        } else {
+            Task::LeftOut(NO_TEXT)
         }
     }
 }
 
-fn lines(name: &str, values: &[String]) -> Lines {
-    values.iter().map(|value| (name.to_owned(), value.clone())).collect()
+fn lines(name: &str, values: &[Text]) -> Lines {
+    values.iter().map(|Text(value)| (name.to_owned(), value.clone())).collect()
 }
 
-const PARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
-const SENTRY: &str = "0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-1";
+fn fields(pairs: Vec<(String, Text)>) -> Lines {
+    pairs.into_iter().map(|(name, Text(value))| (name, value)).collect()
+}
+
+/// A case is counted with the first of these that it names, else with the first that it names.
+const PLAIN_MISTAKES: [&str; 9] =
+    ["TP-2", "TP-3", "TS-7", "TS-4", "TS-9", "TS-2", "TS-8", "BG-2", "BG-9"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_case_is_counted_once() {
+        for (rules, rule) in [
+            ("TP-4/TP-7", "TP-4"),
+            ("TP-4/TP-2", "TP-2"),
+            ("TS-6/TS-7", "TS-7"),
+            ("TS-9/TS-2", "TS-9"),
+            ("TS-2/TS-4", "TS-4"),
+            ("TS-10/TS-8", "TS-8"),
+            ("BG-10/BG-2", "BG-2"),
+            ("BG-2/BG-9", "BG-2"),
+            ("BG-5", "BG-5"),
+        ] {
+            assert_eq!(counted(rules), rule, "{rules}");
+        }
+    }
+
+    #[test]
+    fn what_is_unknown_is_no_case() {
+        let error = |vectors: &str| cases(vectors).unwrap_err();
+        assert!(error(r#"{"new": [{"rule": "TP-1", "name": "x"}]}"#).contains("unknown"));
+        let case = r#"{"rule": "TP-5", "name": "x", "headers": [], "expect": null, "new": 1}"#;
+        assert!(error(&format!(r#"{{"traceparent": [{case}]}}"#)).contains("another shape"));
+        assert!(error("[]").contains("map"));
+    }
+}

@@ -14,9 +14,9 @@ pub enum Header {
 }
 
 impl Header {
-    /// The header of a name in lower case; none if it is none of these.
+    /// The header of a name in any case; none if it is none of these.
     pub(crate) fn of(name: &str) -> Option<Self> {
-        match name {
+        match name.to_ascii_lowercase().as_str() {
             "traceparent" => Some(Self::TraceParent),
             "tracestate" => Some(Self::TraceState),
             "baggage" => Some(Self::Baggage),

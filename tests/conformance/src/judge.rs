@@ -2,7 +2,8 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use crate::case::{Case, ExpectedList, Hop, Lines, Task};
+use crate::case::{Case, Hop, Lines, Task};
+use crate::format::{EncodeCase, Mutation, MutationCase, Text, list};
 use crate::header::Header;
 use crate::meaning;
 use crate::peer::Peer;
@@ -22,20 +23,22 @@ pub fn judge(peer: &dyn Peer, cases: &[Case]) -> Vec<Verdict> {
 }
 
 fn outcome(peer: &dyn Peer, case: &Case) -> Outcome {
-    let difference = match &case.task {
+    match &case.task {
+        Task::LeftOut(why) => Outcome::LeftOut((*why).to_owned()),
         Task::Hop(hop) if hop.needs.iter().all(|header| peer.claims().contains(header)) => {
-            (0..ATTEMPTS).find_map(|_| hop_difference(peer, hop, &case.rule))
+            judged((0..ATTEMPTS).find_map(|_| hop_difference(peer, hop, case)))
         }
-        Task::SetMember { list, key, value, expected } => match peer.set_member(list, key, value) {
-            Some(after) => list_difference(&after, expected),
-            None => return Outcome::NotClaimed,
-        },
-        Task::Hop(_) | Task::Elsewhere => return Outcome::NotClaimed,
-    };
+        Task::Hop(_) => Outcome::NotClaimed,
+        Task::Set(set) => set_outcome(peer, set),
+        Task::Encode(encode) => encode_outcome(peer, encode, case),
+    }
+}
+
+fn judged(difference: Option<String>) -> Outcome {
     difference.map_or(Outcome::Right, Outcome::Wrong)
 }
 
-fn hop_difference(peer: &dyn Peer, hop: &Hop, rule: &str) -> Option<String> {
+fn hop_difference(peer: &dyn Peer, hop: &Hop, case: &Case) -> Option<String> {
     let mut headers = map(&hop.carrier);
     let read = peer.hop(&hop.settings, &map(&hop.received), &mut headers);
     if let Some(expected) = hop.read.as_ref().filter(|expected| **expected != read) {
@@ -49,7 +52,7 @@ fn hop_difference(peer: &dyn Peer, hop: &Hop, rule: &str) -> Option<String> {
     names.into_iter().find_map(|name| {
         let (sent, expected) = (values(&headers, name), values(&expected, name));
         let header = Header::of(name.as_str());
-        let same = meaning::same(header, (&sent, &expected), hop, rule, peer);
+        let same = meaning::same(header, (&sent, &expected), hop, case, peer);
         (!same).then(|| format!("sent {name} {}, expected {}", shown(&sent), shown(&expected)))
     })
 }
@@ -64,7 +67,7 @@ fn map(lines: &Lines) -> HeaderMap {
     let mut map = HeaderMap::new();
     for (name, value) in lines {
         let name = HeaderName::from_bytes(name.as_bytes());
-        // A value that no header can hold reaches no peer.
+        // What no header can hold is in no case that is put to anybody.
         if let (Ok(name), Ok(value)) = (name, HeaderValue::from_bytes(value.as_bytes())) {
             map.append(name, value);
         }
@@ -87,17 +90,53 @@ fn shown(values: &[&str]) -> String {
     text
 }
 
-fn list_difference(after: &str, expected: &ExpectedList) -> Option<String> {
-    let pair = |member: &str| {
-        member.split_once('=').map(|(key, value)| (key.to_owned(), value.to_owned()))
+fn set_outcome(peer: &dyn Peer, case: &MutationCase) -> Outcome {
+    let Mutation::Set(_, key, value) = &case.op else { return Outcome::NotClaimed };
+    match peer.set_member(&case.r#in.list(), &key.0, &value.0) {
+        Some(after) => judged(list_difference(&after, case)),
+        None => Outcome::NotClaimed,
+    }
+}
+
+fn list_difference(after: &str, case: &MutationCase) -> Option<String> {
+    let member = |member: &str| {
+        let member = member.trim_matches([' ', '\t']);
+        let (key, value) = member.split_once('=').unwrap_or((member, ""));
+        (!member.is_empty()).then(|| (Text(key.to_owned()), Text(value.to_owned())))
     };
-    let members: Lines = after.split(',').filter_map(pair).collect();
-    let ExpectedList { all, first, len, missing } = expected;
-    let right = all.as_ref().is_none_or(|all| *all == members)
-        && first.as_ref().is_none_or(|first| members.first() == Some(first))
-        && len.is_none_or(|len| members.len() == len)
-        && missing.as_ref().is_none_or(|key| members.iter().all(|member| member.0 != *key));
-    (!right).then(|| format!("made {}, expected {expected:?}", shown(&[after])))
+    let members = |list: &str| list.split(',').filter_map(member).collect::<Vec<_>>();
+    let after_members = members(after);
+    let keys = || after_members.iter().map(|(key, _)| key);
+    let right = case.expect.as_ref().is_none_or(|all| *all == after_members)
+        && case.expect_list.as_ref().is_none_or(|list| members(list) == after_members)
+        && case.expect_first.as_ref().is_none_or(|first| after_members.first() == Some(first))
+        && case.expect_len.is_none_or(|len| after_members.len() == len)
+        && case.expect_missing.as_ref().is_none_or(|missing| keys().all(|key| key.0 != *missing))
+        && case.expect_keys.as_ref().is_none_or(|expected| keys().eq(expected));
+    (!right).then(|| format!("made {}, expected {}", shown(&[after]), expected_list(case)))
+}
+
+fn expected_list(case: &MutationCase) -> String {
+    match &case.expect {
+        Some(members) => shown(&[&list(members)]),
+        None => format!("another list of {:?}", case.r#in),
+    }
+}
+
+fn encode_outcome(peer: &dyn Peer, encode: &EncodeCase, case: &Case) -> Outcome {
+    let members = encode.members.iter().map(|(key, value)| (key.0.as_str(), value.0.as_str()));
+    let members: Vec<_> = members.collect();
+    let (mut sent, expected) = (Vec::new(), encode.out.0.as_str());
+    for _ in 0..ATTEMPTS {
+        match peer.encode_baggage(&members) {
+            Some(list) => sent.push(list),
+            None => return Outcome::NotClaimed,
+        }
+    }
+    let wrong = sent.iter().find(|sent| !meaning::same_list(sent, expected, &members, case));
+    let difference =
+        |sent: &String| format!("made {}, expected {}", shown(&[sent]), shown(&[expected]));
+    judged(wrong.map(difference))
 }
 
 /// A list that is kept in a hash map comes out in order now and then: that is no order.
@@ -173,13 +212,13 @@ mod tests {
     fn nobody_is_judged_on_what_it_does_not_claim() {
         let verdicts = judged(&[Header::TraceParent]);
         assert_ne!(*outcome_of(&verdicts, "trace-id zero"), Outcome::NotClaimed);
-        for case in ["simple", "one", "upper case is refused", "baggage is closed by default"] {
+        for case in ["simple", "one", "upper case is refused", "an empty value"] {
             assert_eq!(*outcome_of(&verdicts, case), Outcome::NotClaimed, "{case}");
         }
         assert!(judged(&[]).iter().all(|verdict| match &*verdict.rule {
             // It needs no header.
             "BO-4" => true,
-            _ => verdict.outcome == Outcome::NotClaimed,
+            _ => matches!(verdict.outcome, Outcome::NotClaimed | Outcome::LeftOut(_)),
         }));
     }
 
@@ -195,7 +234,7 @@ mod tests {
             }
             fn hop(&self, _: &Value, received: &HeaderMap, sent: &mut HeaderMap) -> Option<Parent> {
                 self.0.set(self.0.get() + 1);
-                if self.0.get() % 3 != 0 {
+                if !self.0.get().is_multiple_of(3) {
                     sent.extend(received.clone());
                 }
                 None
@@ -205,13 +244,59 @@ mod tests {
         assert!(matches!(outcome_of(&verdicts, "simple"), Outcome::Wrong(_)));
     }
 
+    /// Sets members in front and adds what it is given, well or badly.
+    struct Writes {
+        well: bool,
+    }
+
+    impl Peer for Writes {
+        fn name(&self) -> String {
+            "writes".to_owned()
+        }
+
+        fn claims(&self) -> &[Header] {
+            &[]
+        }
+
+        fn hop(&self, _: &Value, _: &HeaderMap, _: &mut HeaderMap) -> Option<Parent> {
+            None
+        }
+
+        fn set_member(&self, list: &str, key: &str, value: &str) -> Option<String> {
+            let others = list.split(',').filter(|member| self.well && !member.starts_with(key));
+            Some(
+                [format!("{key}={value}").as_str()]
+                    .into_iter()
+                    .chain(others)
+                    .collect::<Vec<_>>()
+                    .join(","),
+            )
+        }
+
+        fn encode_baggage(&self, members: &[(&str, &str)]) -> Option<String> {
+            let percent = if self.well { "%25" } else { "%" };
+            let pair =
+                |(key, value): &(&str, &str)| format!("{key}={}", value.replace('%', percent));
+            Some(members.iter().map(pair).collect::<Vec<_>>().join(","))
+        }
+    }
+
     #[test]
-    fn a_changed_list_is_judged() {
-        let case = |name: &str| cases(VECTORS).unwrap().into_iter().find(|case| case.name == name);
-        let Task::SetMember { expected, .. } = case("update moves left").unwrap().task else {
-            panic!("it sets a member")
-        };
-        assert_eq!(list_difference("c=9,a=1,b=2", &expected), None);
-        assert!(list_difference("a=1,b=2,c=9", &expected).is_some());
+    fn what_is_written_is_judged() {
+        let [well, badly] =
+            [true, false].map(|well| judge(&Writes { well }, &cases(VECTORS).unwrap()));
+        for case in ["update moves left", "a percent sign is always encoded"] {
+            assert_eq!(*outcome_of(&well, case), Outcome::Right, "{case}");
+            let outcome = outcome_of(&badly, case);
+            assert!(matches!(outcome, Outcome::Wrong(_)), "{case}: {outcome:?}");
+        }
+        // Neither refuses anything, and above the limits all may pass.
+        for (case, right) in [
+            ("a bad key changes nothing", false),
+            ("a key with a line break", false),
+            ("8193 bytes are refused", true),
+        ] {
+            assert_eq!(*outcome_of(&well, case) == Outcome::Right, right, "{case}");
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use percent_encoding::percent_decode_str;
 
-use crate::case::Hop;
+use crate::case::{Case, Hop};
 use crate::header::Header;
 use crate::peer::Peer;
 
@@ -12,9 +12,10 @@ pub(crate) fn same(
     header: Option<Header>,
     (sent, expected): (&[&str], &[&str]),
     hop: &Hop,
-    rule: &str,
+    case: &Case,
     peer: &dyn Peer,
 ) -> bool {
+    let rule = case.rule.as_str();
     if matches!(rule, "TP-10" | "BG-12") {
         return sent == expected;
     }
@@ -28,7 +29,11 @@ pub(crate) fn same(
             same_parent(&parents(sent), &parents(expected), hop)
         }
         Some(Header::TraceState) => same_state(sent, expected, rule, peer.own_member()),
-        Some(Header::Baggage) => same_baggage(sent, expected, hop, rule),
+        Some(Header::Baggage) => {
+            let received = hop.received.iter().filter(|(name, _)| name == "baggage");
+            let received: Vec<_> = received.map(|(_, value)| value.as_str()).collect();
+            same_baggage(members(sent), members(expected), &members(&received), case)
+        }
         None => sent == expected,
     }
 }
@@ -55,7 +60,9 @@ fn parents<'a>(values: &[&'a str], id: usize, span: bool, mask: bool) -> Vec<Vec
 }
 
 fn same_parent(sent: &[Vec<&str>], expected: &[Vec<&str>], hop: &Hop) -> bool {
-    let came_in = |trace: &str| hop.received.iter().any(|(_, value)| value.contains(trace));
+    let came_in = |trace: &str| {
+        hop.received.iter().any(|(_, value)| value.to_ascii_lowercase().contains(trace))
+    };
     // A new trace, begun by a peer with spans, is no context of the caller's.
     let new = |fields: &Vec<&str>| {
         fields.contains(&"") && !fields.iter().any(|field| field.len() == 32 && came_in(field))
@@ -82,23 +89,28 @@ fn same_state(sent: &[&str], expected: &[&str], rule: &str, own: Option<&str>) -
 /// Key, value, and properties as key and value where there is one; decoded.
 type Member = (String, String, Vec<(String, Option<String>)>);
 
-fn same_baggage(sent: &[&str], expected: &[&str], hop: &Hop, rule: &str) -> bool {
-    let (sent, expected) = (members(sent), members(expected));
-    let received = hop.received.iter().filter(|(name, _)| name == "baggage");
-    let received = members(&received.map(|(_, value)| value.as_str()).collect::<Vec<_>>());
-    match rule {
-        // What is left out above the limits is everybody's choice.
-        "BG-10" if expected.len() < received.len() => {
-            sent.iter().all(|member| received.contains(member))
-        }
-        // A bad member may go, or be made a good one.
-        "BG-9" => {
-            expected.iter().all(|member| sent.contains(member))
-                && sent.iter().all(|(key, ..)| is_token(key))
-        }
-        "BG-8" => sent == expected,
-        _ => sorted(sent) == sorted(expected),
+/// Whether the baggage that a peer made of members means what the case expects.
+pub(crate) fn same_list(sent: &str, expected: &str, added: &[(&str, &str)], case: &Case) -> bool {
+    let added = added.iter().map(|(key, value)| (key.to_string(), value.to_string(), Vec::new()));
+    same_baggage(members(&[sent]), members(&[expected]), &added.collect::<Vec<_>>(), case)
+}
+
+fn same_baggage(
+    sent: Vec<Member>,
+    expected: Vec<Member>,
+    received: &[Member],
+    case: &Case,
+) -> bool {
+    // What is left out above the limits is everybody's choice.
+    if case.names("BG-10") && expected.len() < received.len() {
+        return sent.iter().all(|member| received.contains(member));
     }
+    // A bad member may go, or be made a good one.
+    if case.names("BG-9") {
+        return expected.iter().all(|member| sent.contains(member))
+            && sent.iter().all(|(key, ..)| is_token(key));
+    }
+    if case.names("BG-8") { sent == expected } else { sorted(sent) == sorted(expected) }
 }
 
 fn members(lines: &[&str]) -> Vec<Member> {
@@ -113,7 +125,9 @@ fn member(text: &str) -> Member {
         None => (part.trim().to_owned(), None),
     };
     let (key, value) = pair(parts.next().unwrap_or_default());
-    (key, value.unwrap_or_else(|| "(none)".to_owned()), parts.map(pair).collect())
+    // An empty property says nothing.
+    let properties = parts.filter(|part| !part.trim().is_empty()).map(pair);
+    (key, value.unwrap_or_else(|| "(none)".to_owned()), properties.collect())
 }
 
 fn decoded(value: &str) -> String {

@@ -40,8 +40,15 @@ pub trait Peer {
         None
     }
 
-    /// A `tracestate` with a member added or changed; none where its API has no such function.
+    /// A `tracestate` after a member is set: as it was, if the member is refused. None where its API has
+    /// no such function.
     fn set_member(&self, _list: &str, _key: &str, _value: &str) -> Option<String> {
+        None
+    }
+
+    /// The `baggage` that is sent when these keys and values are added to an empty list one after the
+    /// other, without those that are refused. None where its API has no such function.
+    fn encode_baggage(&self, _members: &[(&str, &str)]) -> Option<String> {
         None
     }
 }

@@ -41,34 +41,50 @@ const REASONS: &[(&str, &str, &str)] = &[
          at the end: an id with a digit missing or too many becomes another id, and the trace goes on \
          under it",
     ),
-    ("OpenTelemetry", "TP-4", "continues a later version whose flags have one digit"),
+    ("OpenTelemetry", "TP-4", "continues a later version whose flags have one digit or three"),
     ("OpenTelemetry", "TP-5", "takes the first of several `traceparent` lines"),
     ("OpenTelemetry", "TS-2", "reads the first `tracestate` line and drops the others"),
+    ("OpenTelemetry", "TS-3", "as TS-2: the second line is lost"),
     (
         "OpenTelemetry",
         "TS-4",
-        "sends an empty `tracestate` wherever it has none; behind an empty line, the list is lost",
+        "sends an empty `tracestate` wherever it has none, and counts empty members among the 32; of \
+         several lines, see TS-2",
     ),
-    ("OpenTelemetry", "TS-7", "sends on members with an empty value, or with a tab in it"),
+    (
+        "OpenTelemetry",
+        "TS-5",
+        "`TraceState::insert` takes values with a line break, or a space at the end",
+    ),
+    (
+        "OpenTelemetry",
+        "TS-7",
+        "sends on members with an empty key or value, or with a tab; does not see bad ones behind the \
+         first line",
+    ),
     (
         "OpenTelemetry",
         "TS-9",
-        "keeps the first 32 of 33 members; of 32 on two lines, those on the first",
+        "keeps the first 32 of 33 members; of several lines, those on the first",
     ),
     ("OpenTelemetry", "BG-1", "decodes keys: `a%2Db` goes out as `a-b`"),
     ("OpenTelemetry", "BG-2", "reads the first `baggage` line and drops the others"),
     ("OpenTelemetry", "BG-3", "trims values after decoding them: encoded spaces get lost"),
+    ("OpenTelemetry", "BG-4", "cuts a value off at the second `=`"),
     (
         "OpenTelemetry",
         "BG-5",
-        "does not encode `%`: `%2541` goes out as `%41`, which the next service reads as `A`",
+        "does not encode `%`: `%2541` goes out as `%41`, which the next service reads as `A`; trims \
+         values and cuts them off as in BG-3 and BG-4",
     ),
+    ("OpenTelemetry", "BG-6", "drops a member whose value is no UTF-8"),
     (
         "OpenTelemetry",
         "BG-7",
-        "decodes properties and does not encode them again: an encoded line break in one loses all \
-         baggage of the request",
+        "decodes properties and does not encode them again: an encoded comma in one begins another \
+         member, an encoded line break loses all baggage of the request",
     ),
+    ("OpenTelemetry", "BG-10", "as BG-3: nothing is left of a value that is all spaces"),
     (
         "fastrace",
         "TP-3",
@@ -80,7 +96,7 @@ const REASONS: &[(&str, &str, &str)] = &[
     ("fastrace", "TS-4", "sends a list on that has nothing but commas"),
     ("fastrace", "TS-7", "sends every list on without looking into it"),
     ("fastrace", "TS-9", "as above: 33 members go on"),
-    ("Sentry", "SE-1", "takes a third field that is none of its own, as no decision"),
+    ("Sentry", "SE-1", "takes anything but `0` and `1` behind the second dash for no decision"),
     ("Datadog", "TP-3", "continues a version 00 that ends with `-`"),
     (
         "Datadog",
@@ -89,7 +105,11 @@ const REASONS: &[(&str, &str, &str)] = &[
     ),
     ("Datadog", "TS-3", "drops a list with white space before a key"),
     ("Datadog", "TS-4", "drops a list with an empty member"),
-    ("Datadog", "TS-7", "sends on members with a tab in the value"),
+    (
+        "Datadog",
+        "TS-7",
+        "sends on members with an empty key, a tab in the value, or nothing but spaces for it",
+    ),
     ("Datadog", "TS-9", "keeps the first 32 of 33 members"),
     ("Datadog", "BG-1", "decodes keys: `a%2Db` goes out as `a-b`"),
     ("Datadog", "BG-2", "reads the first `baggage` line and drops the others"),
@@ -97,21 +117,24 @@ const REASONS: &[(&str, &str, &str)] = &[
     (
         "Datadog",
         "BG-4",
-        "takes an empty value for a mistake, and drops that member and all behind it",
+        "takes an empty value for a mistake, and drops that member and all behind it; cuts a value off \
+         at the second `=`",
     ),
     (
         "Datadog",
         "BG-5",
         "sends by OpenTelemetry's propagator, which does not encode `%`: the next service reads \
-         another value",
+         another value; trims values and cuts them off as in BG-3 and BG-4",
     ),
+    ("Datadog", "BG-6", "drops a member whose value is no UTF-8, and all behind it"),
     (
         "Datadog",
         "BG-7",
-        "decodes properties and does not encode them again: an encoded line break in one loses all \
-         baggage of the request",
+        "decodes properties and does not encode them again: an encoded comma in one begins another \
+         member, an encoded line break loses all baggage of the request",
     ),
     ("Datadog", "BG-9", "drops everything behind a bad member"),
+    ("Datadog", "BG-10", "as BG-3 and BG-4: nothing is left of a value that is all spaces"),
 ];
 
 #[cfg(test)]

@@ -14,8 +14,10 @@ pub struct Table {
     pub specified: Vec<Row>,
     /// What none decides.
     pub apart: Vec<Row>,
-    /// Cases that no peer but this library is asked about, by rule.
+    /// Cases whose headers no peer but this library claims, by rule.
     pub alone: Vec<(String, usize)>,
+    /// Cases that nobody is asked about, by reason.
+    pub left_out: Vec<(String, usize)>,
 }
 
 /// The cases of a rule.
@@ -45,9 +47,12 @@ impl Table {
     #[must_use]
     pub fn new(verdicts: &[Verdict]) -> Self {
         let peers = distinct(verdicts.iter().map(|verdict| verdict.peer.as_str()));
-        let mut table = Self { specified: Vec::new(), apart: Vec::new(), alone: Vec::new(), peers };
-        for rule in distinct(verdicts.iter().map(|verdict| verdict.rule.as_str())) {
-            let of_rule = verdicts.iter().filter(|verdict| verdict.rule == rule);
+        let left_out = left_out(verdicts, peers.first());
+        let (specified, apart, alone) = (Vec::new(), Vec::new(), Vec::new());
+        let mut table = Self { peers, specified, apart, alone, left_out };
+        let asked = |verdict: &&Verdict| !matches!(verdict.outcome, Outcome::LeftOut(_));
+        for rule in distinct(verdicts.iter().filter(asked).map(|verdict| verdict.rule.as_str())) {
+            let of_rule = verdicts.iter().filter(asked).filter(|verdict| verdict.rule == rule);
             let whys = distinct(of_rule.clone().map(why).map(Option::unwrap_or_default));
             for reason in whys {
                 let some = of_rule.clone().filter(|v| why(v).unwrap_or_default() == reason);
@@ -158,6 +163,20 @@ fn line<'a>(
     text.push('\n');
 }
 
+/// The reasons, each with its number of cases, which is the same for every peer.
+fn left_out(verdicts: &[Verdict], peer: Option<&String>) -> Vec<(String, usize)> {
+    let reason = |verdict: &Verdict| match &verdict.outcome {
+        Outcome::LeftOut(reason) if Some(&verdict.peer) == peer => Some(reason.clone()),
+        _ => None,
+    };
+    let all: Vec<_> = verdicts.iter().filter_map(reason).collect();
+    let count = |reason: String| {
+        let cases = all.iter().filter(|known| **known == reason).count();
+        (reason, cases)
+    };
+    distinct(all.iter().map(String::as_str)).into_iter().map(count).collect()
+}
+
 fn why(verdict: &Verdict) -> Option<&'static str> {
     apart(&verdict.rule, &verdict.case)
 }
@@ -173,7 +192,7 @@ fn distinct<'a>(items: impl Iterator<Item = &'a str>) -> Vec<String> {
 }
 
 /// In the order of the rows.
-const GROUPS: [&str; 5] = ["TP", "TS", "BG", "SE", "BO"];
+const GROUPS: [&str; 6] = ["TP", "TS", "BG", "SE", "BO", "TR"];
 
 const TITLES: &[(&str, &str)] = &[
     ("TP-1", "traceparent: a valid one is continued"),
@@ -189,7 +208,7 @@ const TITLES: &[(&str, &str)] = &[
     ("TS-2", "tracestate: several lines are one list"),
     ("TS-3", "tracestate: white space is ignored"),
     ("TS-4", "tracestate: empty ones are read, not sent"),
-    ("TS-5", "tracestate: spaces in values"),
+    ("TS-5", "tracestate: what a value may hold"),
     ("TS-6", "tracestate: keys of Level 2"),
     ("TS-7", "tracestate: a bad member drops the list"),
     ("TS-8", "tracestate: the first of equal keys stays"),
@@ -201,6 +220,7 @@ const TITLES: &[(&str, &str)] = &[
     ("BG-3", "baggage: encoded spaces are data"),
     ("BG-4", "baggage: a value may be empty"),
     ("BG-5", "baggage: values are encoded again"),
+    ("BG-6", "baggage: what is no UTF-8 is U+FFFD"),
     ("BG-7", "baggage: properties stay what they are"),
     ("BG-8", "baggage: order and equal keys stay"),
     ("BG-9", "baggage: a bad member goes alone"),
@@ -213,7 +233,9 @@ const TITLES: &[(&str, &str)] = &[
     ("SE-3", "sentry-trace: no decision stays none"),
     ("SE-4", "sentry-trace: its sampling context is frozen"),
     ("SE-8", "sentry-trace: organizations are kept apart"),
+    ("SE-9", "sentry-trace: no header that is not asked for"),
     ("BO-4", "no header means no context"),
+    ("TR-4", "headers beyond every bound"),
 ];
 
 #[cfg(test)]
@@ -258,6 +280,14 @@ mod tests {
         ]);
         assert_eq!(table.specified, []);
         assert_eq!(table.alone, [("SE-4".to_owned(), 1)]);
+    }
+
+    #[test]
+    fn what_is_left_out_is_counted_once_and_stands_in_no_row() {
+        let left_out = |peer| verdict(peer, "MS-1", Outcome::LeftOut("is a message".to_owned()));
+        let table = Table::new(&["us", "us", "them", "them"].map(left_out));
+        assert_eq!(table.left_out, [("is a message".to_owned(), 2)]);
+        assert_eq!((table.specified, table.apart, table.alone), (vec![], vec![], vec![]));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use http::HeaderMap;
 use serde_json::Value;
-use throughline::context::TraceState;
+use throughline::context::{Baggage, TraceState};
 use throughline::propagation::Propagator;
 
 use crate::header::Header;
@@ -33,9 +33,18 @@ impl Peer for Throughline {
     }
 
     fn set_member(&self, list: &str, key: &str, value: &str) -> Option<String> {
-        let mut state: TraceState = list.parse().ok()?;
-        state.set(key, value).ok()?;
+        let mut state: TraceState = list.parse().unwrap_or_default();
+        // The list stays as it was.
+        let _refused = state.set(key, value);
         Some(state.as_str().to_owned())
+    }
+
+    fn encode_baggage(&self, members: &[(&str, &str)]) -> Option<String> {
+        let mut baggage = Baggage::default();
+        for (key, value) in members {
+            let _refused = baggage.push(key, value);
+        }
+        Some(baggage.as_str().to_owned())
     }
 }
 

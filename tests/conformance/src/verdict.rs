@@ -23,8 +23,10 @@ pub enum Outcome {
     Right,
     /// Otherwise, with the difference in words.
     Wrong(String),
-    /// It is about a header or a setting that the peer does not claim.
+    /// It is about a header or a function that the peer does not claim.
     NotClaimed,
+    /// It is put to nobody, for this reason.
+    LeftOut(String),
 }
 
 /// The version of a package in a lock file; `?` where it is not in there.

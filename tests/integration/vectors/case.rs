@@ -1,65 +1,20 @@
-//! What the cases of all sections are made of, how they reach the library, and how they are compared.
+//! How the cases of all sections reach the library, and how what becomes of them is compared.
 
 use std::fmt::Debug;
 
 use ::http::{HeaderMap, HeaderName, HeaderValue};
-use serde::Deserialize;
 use serde_json::Value;
 use throughline::context::TraceContext;
 use throughline::propagation::{Extraction, Field, Propagator};
 
+use super::format::{Text, name};
+
 /// Header lines as name and value, in order.
 pub(super) type Fields = Vec<(String, String)>;
 
-/// A text of the file: a string, or a list of strings and of `[string, times]`, joined.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(from = "Written")]
-pub(super) struct Text(pub(super) String);
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Written {
-    Whole(String),
-    Pieces(Vec<Piece>),
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Piece {
-    Once(String),
-    Repeated(String, usize),
-}
-
-impl From<Written> for Text {
-    fn from(written: Written) -> Self {
-        let piece = |piece| match piece {
-            Piece::Once(text) => text,
-            Piece::Repeated(text, times) => text.repeat(times),
-        };
-        Self(match written {
-            Written::Whole(text) => text,
-            Written::Pieces(pieces) => pieces.into_iter().map(piece).collect(),
-        })
-    }
-}
-
 /// Position, rule and name of a case, or what stands for a name.
 pub(super) fn label(n: usize, case: &Value) -> String {
-    let rule = case["rule"].as_str().unwrap_or("no rule");
-    let name = if let Some(name) = case["name"].as_str() {
-        name.to_owned()
-    } else if let Some(sampled) = case.get("sentry_trace_sampled") {
-        format!("sampled {sampled}, rate {}, rand {}", case["sample_rate"], case["sample_rand"])
-    } else if let Some(org) = case.get("baggage_org") {
-        format!("theirs {org}, ours {}, strict {}", case["sdk_org"], case["strict"])
-    } else {
-        case["in"].to_string()
-    };
-    format!("#{n} [{rule}] {name}")
-}
-
-pub(super) fn shape<C: for<'a> Deserialize<'a>>(case: &Value) -> Result<C, String> {
-    C::deserialize(case).map_err(|error| format!("the case has another shape: {error}"))
+    format!("#{n} [{}] {}", case["rule"].as_str().unwrap_or("no rule"), name(case))
 }
 
 pub(super) fn same<T: PartialEq + Debug>(what: &str, is: &T, expected: &T) -> Result<(), String> {
@@ -140,7 +95,3 @@ fn header_map(fields: &Fields) -> Option<HeaderMap> {
     };
     fields.iter().map(header).collect()
 }
-
-pub(super) const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
-pub(super) const PARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
-pub(super) const SENTRY: &str = "0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-1";

@@ -1,100 +1,14 @@
 //! Context inside JSON texts: what is read, what a sender writes, and what a relay replaces.
 
 use opentelemetry::Context;
-use serde::Deserialize;
 use serde_json::Value;
 use throughline::context::{TraceContext, TraceParent};
 use throughline::otel::ContextExt;
 use throughline::propagation::Propagator;
 use throughline::websocket::{Envelope, Placement};
 
-use super::case::{PARENT, Text, extract, fields, names_rules, same, shape};
-
-#[derive(Deserialize)]
-#[serde(tag = "op", rename_all = "lowercase")]
-enum MessageCase {
-    /// What a receiver finds in a text, and the text without it.
-    Read(ReadCase),
-    /// What a sender makes of a text that may bring a context of its own.
-    Encode(WriteCase),
-    /// What a relay makes of a text that it passes on.
-    Relay(WriteCase),
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ReadCase {
-    #[serde(rename = "name")]
-    _name: String,
-    #[serde(rename = "rule")]
-    _rule: String,
-    r#in: Text,
-    /// Where a context may stand beside the names that are known.
-    #[serde(default)]
-    read: Vec<String>,
-    #[serde(default)]
-    options: Propagator,
-    max_context_bytes: Option<usize>,
-    #[serde(deserialize_with = "Option::deserialize")]
-    expect: Option<ExpectedContext>,
-    #[serde(default)]
-    refused: Vec<String>,
-    /// Trace id of the link.
-    link: Option<String>,
-    /// The text without its context.
-    out: Text,
-    #[serde(default, rename = "note")]
-    _note: Value,
-}
-
-#[derive(Debug, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ExpectedContext {
-    trace_id: Option<String>,
-    parent_id: Option<String>,
-    #[serde(deserialize_with = "Option::deserialize")]
-    sampled: Option<bool>,
-    #[serde(default)]
-    random: bool,
-    #[serde(default)]
-    tracestate: Text,
-    #[serde(default)]
-    baggage: Text,
-}
-
-impl ExpectedContext {
-    fn of(context: &TraceContext) -> Option<Self> {
-        let parent = context.parent();
-        (!context.is_empty()).then(|| Self {
-            trace_id: parent.map(|parent| parent.trace_id().to_string()),
-            parent_id: parent.map(|parent| parent.parent_id().to_string()),
-            sampled: context.sampled(),
-            random: parent.is_some_and(|parent| parent.random()),
-            tracestate: Text(context.trace_state().as_str().to_owned()),
-            baggage: Text(context.baggage().as_str().to_owned()),
-        })
-    }
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct WriteCase {
-    #[serde(rename = "name")]
-    _name: String,
-    #[serde(rename = "rule")]
-    _rule: String,
-    r#in: Text,
-    /// The context that is to be written, as headers.
-    context: Vec<(String, Text)>,
-    /// Where it is written, in this order.
-    write: Option<Vec<String>>,
-    #[serde(default)]
-    options: Propagator,
-    max_context_bytes: Option<usize>,
-    out: Text,
-    #[serde(default, rename = "note")]
-    _note: Value,
-}
+use super::case::{extract, fields, names_rules, same};
+use super::format::{ExpectedContext, MessageCase, PARENT, ReadCase, Text, WriteCase, shape};
 
 pub(super) fn messages(case: &Value) -> Result<(), String> {
     match shape(case)? {
@@ -112,19 +26,32 @@ pub(super) fn messages(case: &Value) -> Result<(), String> {
     }
 }
 
-fn read(case: ReadCase) -> Result<(), String> {
+fn read(case: ReadCase<Propagator>) -> Result<(), String> {
     if let Some(path) = case.read.first() {
         return Err(format!("an envelope cannot be told to read {path:?}"));
     }
     let envelope = limited(Envelope::json().propagation(case.options), case.max_context_bytes);
     let found = envelope.extract(&case.r#in.0);
-    same("context", &ExpectedContext::of(&found.context), &case.expect)?;
+    same("context", &context(&found.context), &case.expect)?;
     names_rules(&found, &case.refused)?;
     same("link", &found.link.map(|link| link.trace_id().to_string()), &case.link)?;
     same("out", &envelope.strip(&case.r#in.0).as_ref(), &case.out.0.as_str())
 }
 
-fn writer(case: &WriteCase) -> Result<Envelope, String> {
+/// What a case says of a context; none where it is empty.
+fn context(found: &TraceContext) -> Option<ExpectedContext> {
+    let parent = found.parent();
+    (!found.is_empty()).then(|| ExpectedContext {
+        trace_id: parent.map(|parent| parent.trace_id().to_string()),
+        parent_id: parent.map(|parent| parent.parent_id().to_string()),
+        sampled: found.sampled(),
+        random: parent.is_some_and(|parent| parent.random()),
+        tracestate: Text(found.trace_state().as_str().to_owned()),
+        baggage: Text(found.baggage().as_str().to_owned()),
+    })
+}
+
+fn writer(case: &WriteCase<Propagator>) -> Result<Envelope, String> {
     let envelope = Envelope::json().propagation(case.options.clone());
     let envelope = limited(envelope, case.max_context_bytes);
     let Some(names) = &case.write else { return Ok(envelope) };

@@ -8,6 +8,8 @@ use serde_json::Value;
 mod baggage;
 mod case;
 mod coverage;
+#[path = "../../vectors/format.rs"]
+mod format;
 mod messages;
 mod propagate;
 mod sentry;

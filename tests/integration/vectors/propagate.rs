@@ -1,46 +1,18 @@
 //! A service without spans: what comes in, what it makes of it, and what goes out.
 
-use serde::Deserialize;
 use serde_json::Value;
 use throughline::context::{TraceContext, TraceParent};
 use throughline::propagation::{Propagator, Trust};
 
-use super::case::{PARENT, Text, extract, fields, inject, names_rules, same, sent, shape, value};
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct PropagateCase {
-    #[serde(rename = "name")]
-    _name: String,
-    #[serde(rename = "rule")]
-    _rule: String,
-    r#in: Vec<(String, Text)>,
-    #[serde(default)]
-    options: Propagator,
-    trust: Option<String>,
-    /// Whether what comes in is the first span of a trace that begins in this service.
-    #[serde(default)]
-    begins: bool,
-    /// What the outgoing request holds before.
-    #[serde(default)]
-    carrier: Vec<(String, Text)>,
-    out: Vec<(String, Text)>,
-    /// Rules of the refusals, in any order.
-    #[serde(default)]
-    refused: Vec<String>,
-    /// Trace id of the link.
-    link: Option<String>,
-    #[serde(default, rename = "note")]
-    _note: Value,
-}
+use super::case::{extract, fields, inject, names_rules, same, sent, value};
+use super::format::{PARENT, PropagateCase, TrustOf, shape};
 
 pub(super) fn propagate(case: &Value) -> Result<(), String> {
-    let case: PropagateCase = shape(case)?;
-    let trust = match case.trust.as_deref() {
-        None | Some("continue") => Trust::Continue,
-        Some("restart") => Trust::Restart,
-        Some("ignore") => Trust::Ignore,
-        Some(other) => return Err(format!("trust {other:?} is unknown")),
+    let case: PropagateCase<Propagator> = shape(case)?;
+    let trust = match case.trust {
+        TrustOf::Continue => Trust::Continue,
+        TrustOf::Restart => Trust::Restart,
+        TrustOf::Ignore => Trust::Ignore,
     };
     let found = trust.apply(extract(&case.options, &fields(&case.r#in))?);
     names_rules(&found, &case.refused)?;

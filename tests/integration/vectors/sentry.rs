@@ -2,49 +2,16 @@
 
 use std::ops::Range;
 
-use serde::Deserialize;
 use serde_json::Value;
 use throughline::context::Baggage;
 use throughline::propagation::{Field, Propagator, SentryConfig};
 
-use super::case::{SENTRY, TRACE, Text, extract, lines, names_rule, same, sent, shape, value};
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct TraceCase {
-    #[serde(default, rename = "name")]
-    _name: String,
-    #[serde(rename = "in")]
-    given: Lines,
-    #[serde(deserialize_with = "Option::deserialize")]
-    expect: Option<ExpectedTrace>,
-    rule: String,
-    #[serde(default, rename = "peers")]
-    _peers: Value,
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Lines {
-    One(String),
-    Several(Vec<Text>),
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ExpectedTrace {
-    trace_id: String,
-    parent_span_id: String,
-    #[serde(deserialize_with = "Option::deserialize")]
-    sampled: Option<bool>,
-}
+use super::case::{extract, lines, names_rule, same, sent, value};
+use super::format::{ExpectedRand, OrgCase, RandCase, SENTRY, SentryCase, shape};
 
 pub(super) fn sentry_trace(case: &Value) -> Result<(), String> {
-    let case: TraceCase = shape(case)?;
-    let values = match case.given {
-        Lines::One(line) => vec![Text(line)],
-        Lines::Several(lines) => lines,
-    };
+    let case: SentryCase = shape(case)?;
+    let values = case.r#in.into_values();
     let found = extract(&Propagator::default(), &lines("sentry-trace", &values))?;
     let Some(expected) = case.expect else {
         same("the context is empty", &found.context.is_empty(), &true)?;
@@ -57,21 +24,6 @@ pub(super) fn sentry_trace(case: &Value) -> Result<(), String> {
     same("refused", &found.refused.len(), &0)?;
     let sent = sent(&Propagator::default(), &found.context)?;
     same("sentry-trace out", &value(&sent, "sentry-trace"), &Some(values[0].0.trim()))
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct OrgCase {
-    #[serde(default, rename = "name")]
-    _name: String,
-    #[serde(deserialize_with = "Option::deserialize")]
-    baggage_org: Option<String>,
-    #[serde(deserialize_with = "Option::deserialize")]
-    sdk_org: Option<String>,
-    strict: bool,
-    #[serde(rename = "continue")]
-    continues: bool,
-    rule: String,
 }
 
 pub(super) fn sentry_org(case: &Value) -> Result<(), String> {
@@ -96,29 +48,6 @@ pub(super) fn sentry_org(case: &Value) -> Result<(), String> {
     }
     same("the context is empty", &found.context.is_empty(), &true)?;
     names_rule(&found, Field::SentryTrace, &case.rule)
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RandCase {
-    #[serde(default, rename = "name")]
-    _name: String,
-    #[serde(deserialize_with = "Option::deserialize")]
-    sentry_trace_sampled: Option<bool>,
-    #[serde(deserialize_with = "Option::deserialize")]
-    sample_rate: Option<String>,
-    #[serde(deserialize_with = "Option::deserialize")]
-    sample_rand: Option<String>,
-    expect_range: ExpectedRand,
-    #[serde(rename = "rule")]
-    _rule: String,
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum ExpectedRand {
-    Between(f64, f64),
-    Words(String),
 }
 
 pub(super) fn sentry_sample_rand(case: &Value) -> Result<(), String> {
@@ -160,3 +89,5 @@ fn in_range(rand: Option<&str>, range: Range<f64>) -> Result<(), String> {
     same("length", &rand.len(), &"0.123456".len())?;
     same("is in range", &range.contains(&number), &true)
 }
+
+const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";

@@ -28,6 +28,10 @@ impl Peer for Datadog {
         text_map::hop(&*self.0, received, sent)
     }
 
+    fn encode_baggage(&self, members: &[(&str, &str)]) -> Option<String> {
+        Some(text_map::encode_baggage(&*self.0, members))
+    }
+
     fn own_member(&self) -> Option<&str> {
         Some("dd")
     }

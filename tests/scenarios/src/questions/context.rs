@@ -45,10 +45,13 @@ pub(crate) fn task(subject: &Asked) -> Answer {
         let (tasks, mut spawned) = mpsc::unbounded_channel();
         let asked = Arc::clone(subject);
         let app = app(subject, &bed, move |_| {
-            let (release, released) = oneshot::channel::<()>();
-            let carried = asked.carried(Box::pin(async { drop(released.await) }));
-            let sent = tasks.send((release, tokio::spawn(carried)));
-            async { Ok::<_, Infallible>(Response::new(Body::from(sent.map_or("", |()| "done")))) }
+            let (asked, tasks) = (Arc::clone(&asked), tasks.clone());
+            async move {
+                let (release, released) = oneshot::channel::<()>();
+                let carried = asked.carried(Box::pin(async { drop(released.await) }));
+                drop(tasks.send((release, tokio::spawn(carried))));
+                Ok::<_, Infallible>(Response::new(Body::from("done")))
+            }
         });
         let Ok(response) = app.oneshot(request(subject)).await;
         response.into_body().collect().await?;

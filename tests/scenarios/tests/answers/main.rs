@@ -1,7 +1,5 @@
 //! A layer that misbehaves is seen to do so, row by row; this library's answers are right.
 
-use std::any::Any;
-use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex};
 
@@ -11,8 +9,8 @@ use futures_util::{FutureExt, StreamExt};
 use http::{HeaderMap, Request};
 use opentelemetry::metrics::MeterProvider;
 use opentelemetry::trace::{FutureExt as _, TraceContextExt, Tracer, TracerProvider};
-use opentelemetry::{Context, KeyValue};
-use scenarios::{App, Bare, Bed, Column, ROWS, Subject, Task, Throughline, boxed, counted};
+use opentelemetry::Context;
+use scenarios::{App, Bare, Bed, Column, ROWS, Subject, Throughline, boxed, counted};
 use scenarios::{objections, page};
 use tower::{ServiceExt, service_fn};
 

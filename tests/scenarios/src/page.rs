@@ -81,10 +81,12 @@ fn table(lines: &[Vec<String>]) -> String {
 }
 
 const INTRODUCTION: &str = "\
-# What layers make of bad days
+# What other layers make of a bad day
 
-Written by `cargo xtask peers --scenarios --write-docs`, which sends the same requests through the layers
-of other crates and of this one, and prints what it saw; without `--write-docs` it fails if anything
-differs from this page. Bold: not what an operator needs. A layer that does not count running requests
-has no gauge.
+Written by `cargo xtask peers --scenarios --write-docs`, which sends the same requests through the HTTP
+layers of other crates and of this one, and says what became of their spans. Without `--write-docs` it
+fails if anything differs from this page.
+
+**Bold**: a trace that breaks, a span that misleads, a gauge that leaks, a secret that is exported. A
+layer that does not count `http.server.active_requests` has no gauge.
 ";

@@ -52,7 +52,8 @@ fn outcome(span: &SpanData) -> Outcome {
         Status::Ok => Outcome::Ok,
         Status::Error { description } => {
             let described = Some(description.to_string()).filter(|text| !text.is_empty());
-            Outcome::Failed(attribute("error.type").or(described))
+            let what = attribute("error.type").or_else(|| attribute("error.message"));
+            Outcome::Failed(what.or(described))
         }
     }
 }
@@ -86,8 +87,7 @@ impl ShouldSample for ShowsAll {
             Some(span) if !span.is_sampled() => SamplingDecision::RecordOnly,
             _ => SamplingDecision::RecordAndSample,
         };
-        let trace_state =
-            span.map_or_else(TraceState::default, |span| span.trace_state().clone());
+        let trace_state = span.map_or_else(TraceState::default, |span| span.trace_state().clone());
         SamplingResult { decision, attributes: Vec::new(), trace_state }
     }
 }

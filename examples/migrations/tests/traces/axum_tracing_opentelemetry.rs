@@ -4,7 +4,7 @@ use migrations::axum_tracing_opentelemetry::{after, before};
 use throughline_testkit::headers::assert_continues;
 use throughline_testkit::{Caller, Sdk};
 
-use crate::{Seen, continues_below, is_ok, order, says_at_least, seen};
+use crate::shop::{Seen, continues_below, is_ok, order, says_at_least, seen};
 
 fn both(request: fn() -> Request) -> [Seen; 2] {
     [

@@ -9,7 +9,7 @@ use sentry_core::{ClientOptions, Envelope};
 use throughline_testkit::headers::assert_continues_for_sentry;
 use throughline_testkit::{Caller, InMemorySpans, Kind, Sdk, SpanRecord};
 
-use crate::{out_of_order, serve, stock};
+use crate::shop::{self, closed, serve, stock};
 
 /// What came of one request that fails, for the stock is closed.
 struct Failed {
@@ -25,7 +25,7 @@ fn failed(
 ) -> Failed {
     let spans = InMemorySpans::for_service("shop").sampler(after::sampler());
     let sent = Arc::default();
-    let app = app(stock(Arc::clone(&sent), out_of_order), &spans);
+    let app = app(stock(Arc::clone(&sent), closed), &spans);
     let serve = || assert_eq!(serve(app, order()).status(), 502);
     let envelopes = with_captured_envelopes_options(serve, options);
     let sent = sent.lock().unwrap().clone();
@@ -40,7 +40,7 @@ fn both() -> [Failed; 2] {
 }
 
 fn order() -> Request {
-    crate::order(&Caller::new(Sdk::SentryPython))
+    shop::order(&Caller::new(Sdk::SentryPython))
 }
 
 impl Failed {
@@ -51,11 +51,12 @@ impl Failed {
     }
 
     fn transaction(&self) -> &Transaction<'static> {
-        let transaction = |item| match item {
-            &EnvelopeItem::Transaction(ref transaction) => Some(transaction),
+        let mut items = self.envelopes.iter().flat_map(Envelope::items);
+        let transaction = items.find_map(|item| match item {
+            EnvelopeItem::Transaction(transaction) => Some(transaction),
             _ => None,
-        };
-        self.envelopes.iter().flat_map(Envelope::items).find_map(transaction).unwrap()
+        });
+        transaction.unwrap()
     }
 
     fn of_kind(&self, kind: Kind) -> &SpanRecord {

@@ -3,7 +3,7 @@ use opentelemetry_sdk::metrics::SdkMeterProvider;
 use throughline_testkit::headers::assert_continues;
 use throughline_testkit::{Caller, Kind, Sdk};
 
-use crate::{Seen, continues_below, is_ok, order, says_at_least, seen};
+use crate::shop::{Seen, continues_below, is_ok, order, says_at_least, seen};
 
 fn both() -> [Seen; 2] {
     let request = || order(&Caller::new(Sdk::OpenTelemetry));

@@ -7,7 +7,7 @@ use std::time::Duration;
 use opentelemetry::global;
 use opentelemetry_sdk::metrics::{PeriodicReader, SdkMeterProvider};
 use opentelemetry_sdk::propagation::TraceContextPropagator;
-use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
+use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider, ShouldSample};
 
 use crate::log::Log;
 use crate::recorder::{ActiveRequests, Recorder, ShowsAll};
@@ -22,38 +22,34 @@ pub struct Bed {
     _only_one: MutexGuard<'static, ()>,
 }
 
-static ONLY_ONE: Mutex<()> = Mutex::new(());
-
 impl Bed {
     pub(crate) fn new() -> Self {
-        let log = Log::new(true);
-        let tracers = SdkTracerProvider::builder().with_sampler(ShowsAll);
         let active = ActiveRequests::default();
         // It is asked to export; by itself it would do so after an hour.
         let reader = PeriodicReader::builder(active.clone())
             .with_interval(Duration::from_secs(3600))
             .build();
         let meters = SdkMeterProvider::builder().with_reader(reader).build();
-        let tracers = tracers.with_span_processor(Recorder(log.clone())).build();
-        Self::global(log, tracers, meters, active)
+        Self::with(Log::new(true), ShowsAll, meters, active)
     }
 
     /// Spans are dropped where they would be exported, and nothing is measured: what is counted is the
     /// layer's.
     pub(crate) fn counting() -> Self {
-        let log = Log::new(false);
         let sampler = Sampler::ParentBased(Box::new(Sampler::AlwaysOn));
-        let tracers = SdkTracerProvider::builder().with_sampler(sampler);
-        let tracers = tracers.with_span_processor(Recorder(log.clone())).build();
-        Self::global(log, tracers, SdkMeterProvider::default(), ActiveRequests::default())
+        Self::with(Log::new(false), sampler, SdkMeterProvider::default(), ActiveRequests::default())
     }
 
-    fn global(
+    fn with(
         log: Log,
-        tracers: SdkTracerProvider,
+        sampler: impl ShouldSample + 'static,
         meters: SdkMeterProvider,
         active: ActiveRequests,
     ) -> Self {
+        let tracers = SdkTracerProvider::builder()
+            .with_sampler(sampler)
+            .with_span_processor(Recorder(log.clone()))
+            .build();
         let only_one = ONLY_ONE.lock().unwrap_or_else(PoisonError::into_inner);
         global::set_text_map_propagator(TraceContextPropagator::new());
         global::set_tracer_provider(tracers.clone());
@@ -92,3 +88,6 @@ impl fmt::Debug for Bed {
         f.debug_struct("Bed").field("log", &self.log).finish_non_exhaustive()
     }
 }
+
+/// OpenTelemetry's global providers are one per process, and some layers take no others.
+static ONLY_ONE: Mutex<()> = Mutex::new(());

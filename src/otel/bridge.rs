@@ -196,9 +196,16 @@ fn begun_here(received: TraceContext, active: TraceParent, span: &SpanContext) -
 /// it. Without it there, with a span that was dropped, or with a random value that it would drop, the
 /// decision rests on something else, and the threshold that came in says nothing about it.
 fn keep_threshold(context: &mut TraceContext, span: &SpanContext) {
+    // A look at the text comes first: mostly there is no such member, and 500 instructions are saved for
+    // each other one.
     let state = context.trace_state();
-    let random_value = Ot::from(state.get(OT)).random_value(span.trace_id().to_bytes());
-    let decided = Ot::from(span.trace_state().get(OT)).threshold();
+    let received = state.as_str().contains(OT).then(|| state.get(OT)).flatten();
+    let said = span.trace_state().get(OT);
+    if received.is_none() && said.is_none() {
+        return;
+    }
+    let random_value = Ot::from(received).random_value(span.trace_id().to_bytes());
+    let decided = Ot::from(said).threshold();
     let decided = decided.filter(|th| span.is_sampled() && th.keeps(random_value));
     ot::set_threshold(context.trace_state_mut(), decided);
 }

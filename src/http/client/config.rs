@@ -118,6 +118,7 @@ impl fmt::Debug for Config {
 
 /// Removes what was there before too, in formats that are not written as well: a caller may have copied
 /// it from a request that came in.
+#[cold]
 fn remove_all(headers: &mut HeaderMap) {
     for field in Field::ALL {
         headers.remove(field.header_name());

@@ -28,6 +28,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tower::{Layer, ServiceExt};
 
+#[cfg(feature = "axum")]
 mod axum;
 mod bodies;
 

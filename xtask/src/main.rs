@@ -12,6 +12,7 @@ mod install;
 mod interop;
 mod peers;
 mod report;
+mod scenarios;
 mod steps;
 mod test_summary;
 
@@ -31,6 +32,11 @@ Commands:
                    The first run builds the other crates, which takes some minutes
   peers            Run the benches of the wire formats, here and of other crates, and print their
                    instructions and allocations. Needs valgrind and gungraun-runner
+  peers --scenarios [--write-docs]
+                   Send the same requests through the HTTP layers of other crates and of this one,
+                   and print what became of their spans and what they allocate. Fails if this library
+                   gives a wrong answer, or if docs/peers-scenarios.md says otherwise; --write-docs
+                   writes it anew
   help             Print this text
 
 Options:
@@ -46,6 +52,7 @@ enum Request {
     Test { quick: bool },
     Conformance(conformance::Options),
     Peers,
+    Scenarios { write_docs: bool },
 }
 
 fn main() -> ExitCode {
@@ -59,6 +66,7 @@ fn main() -> ExitCode {
         Ok(Request::Test { quick }) => steps::test(quick),
         Ok(Request::Conformance(options)) => ended(conformance::run(&steps::root(), options)),
         Ok(Request::Peers) => ended(peers::run(&steps::root())),
+        Ok(Request::Scenarios { write_docs }) => ended(scenarios::run(&steps::root(), write_docs)),
         Err(message) => {
             eprintln!("error: {message}\n\n{USAGE}");
             ExitCode::from(2)
@@ -89,8 +97,16 @@ fn parse(arguments: &[String]) -> Result<Request, String> {
             let [write_docs, cases] = flags("conformance", options, ["--write-docs", "--cases"])?;
             Ok(Request::Conformance(conformance::Options { write_docs, cases }))
         }
-        Some(("peers", options)) => flags("peers", options, []).map(|[]| Request::Peers),
+        Some(("peers", options)) => peers_request(options),
         Some((unknown, _)) => Err(format!("no command is called `{unknown}`")),
+    }
+}
+
+fn peers_request(options: &[String]) -> Result<Request, String> {
+    match flags("peers", options, ["--scenarios", "--write-docs"])? {
+        [false, false] => Ok(Request::Peers),
+        [true, write_docs] => Ok(Request::Scenarios { write_docs }),
+        [false, true] => Err("`peers` takes `--write-docs` only beside `--scenarios`".to_owned()),
     }
 }
 
@@ -131,6 +147,13 @@ mod tests {
     }
 
     #[test]
+    fn scenarios_belong_to_the_peers() {
+        let scenarios = |write_docs| Ok(Request::Scenarios { write_docs });
+        assert_eq!(parsed("peers --scenarios"), scenarios(false));
+        assert_eq!(parsed("peers --write-docs --scenarios"), scenarios(true));
+    }
+
+    #[test]
     fn help_is_given_wherever_it_is_asked_for() {
         for line in ["--help", "-h", "help", "test --help", "test --quick -h"] {
             assert_eq!(parsed(line), Ok(Request::Help), "{line}");
@@ -145,6 +168,7 @@ mod tests {
             ("test --quick more", "`more`"),
             ("conformance --quick", "`--quick`"),
             ("peers --cases", "`--cases`"),
+            ("peers --write-docs", "`--scenarios`"),
             ("help me", "`me`"),
             ("", "no command"),
         ] {

@@ -14,6 +14,7 @@ use crate::features;
 use crate::install;
 use crate::interop;
 use crate::report::{self, Outcome, Row};
+use crate::scenarios;
 use crate::test_summary::TestSummary;
 
 /// One check.
@@ -158,7 +159,7 @@ fn run_all<'a>(
 fn fmt(session: &mut Session) -> Result<(), StepError> {
     Cargo::new(&session.root, &["fmt", "--all", "--check"]).run()?;
     // They are built by `conformance` and `peers` only, but a diff shows them like all others.
-    for manifest in conformance::PEERS {
+    for manifest in conformance::PEERS.into_iter().chain([scenarios::LAYERS]) {
         Cargo::new(&session.root, &["fmt", "--manifest-path", manifest, "--check"]).run()?;
     }
     Ok(())

@@ -45,6 +45,9 @@ pub const CAPTURED_VALUES: usize = 16;
 /// header of commas must not make a long walk.
 pub const FORWARDED_HOPS: usize = 16;
 
+/// Routes of a service that are kept at hand, per layer. What lies beyond costs an allocation more.
+pub const KNOWN_ROUTES: usize = 256;
+
 /// Labels that a handler may add to the metrics of its request. Every label multiplies the series that
 /// a back end keeps.
 pub const METRIC_LABELS: usize = 8;

@@ -27,6 +27,9 @@ pub struct TracedBody<B> {
 
 impl<B: Body> TracedBody<B> {
     pub(super) fn new(inner: B, mut exchange: Exchange, headers: &HeaderMap) -> Self {
+        if !exchange.is_open() {
+            return Self { inner, exchange, left: None };
+        }
         let left = content_length(headers).or_else(|| inner.size_hint().exact());
         if inner.is_end_stream() {
             exchange.finish(Ending::Complete);
@@ -47,6 +50,9 @@ impl<B: Body> Body for TracedBody<B> {
     ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
         let mut this = self.project();
         let frame = ready!(this.exchange.run(|| this.inner.as_mut().poll_frame(task)));
+        if !this.exchange.is_open() {
+            return Poll::Ready(frame);
+        }
         match &frame {
             None => this.exchange.finish(Ending::Complete),
             Some(Err(_)) => {

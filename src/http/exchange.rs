@@ -27,6 +27,8 @@ use crate::otel::{self, Learned};
 #[derive(Default)]
 pub(super) struct Exchange {
     cx: Context,
+    /// Nothing depends on what is current: 110 instructions less for each call, poll and frame.
+    aside: bool,
     /// Somebody else's code is running. Still true in `drop` only if it panicked, even if the panic
     /// was caught further out in the meantime.
     inside: bool,
@@ -53,6 +55,13 @@ impl Exchange {
     pub(super) fn without_span(cx: Context) -> Self {
         let mut exchange = Self::default();
         exchange.cx = cx;
+        exchange
+    }
+
+    /// Leaves what is current as it is.
+    pub(super) fn aside() -> Self {
+        let mut exchange = Self::default();
+        exchange.aside = true;
         exchange
     }
 
@@ -98,7 +107,7 @@ impl Exchange {
     /// Runs somebody else's code with the context as the current one.
     pub(super) fn run<T>(&mut self, work: impl FnOnce() -> T) -> T {
         self.inside = true;
-        let current = self.cx.clone().attach();
+        let current = (!self.aside).then(|| self.cx.clone().attach());
         let out = work();
         drop(current);
         self.inside = false;

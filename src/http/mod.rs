@@ -70,6 +70,7 @@ mod recorded;
 mod recorded_metrics;
 mod request_view;
 mod response_view;
+mod routes;
 mod semconv;
 mod server;
 mod side;

@@ -1,8 +1,10 @@
 //! Names and values of the stable
 //! [semantic conventions for HTTP](https://opentelemetry.io/docs/specs/semconv/http/http-spans/).
 
+use std::sync::Arc;
+
 use ::http::header::HOST;
-use ::http::{HeaderMap, Method, Uri, Version};
+use ::http::{HeaderMap, HeaderValue, Method, Uri, Version};
 
 use crate::limits;
 
@@ -80,38 +82,31 @@ pub(super) fn protocol_version(version: Version) -> Option<&'static str> {
     }
 }
 
-/// Whom a request is addressed to, by its target or else by its `host` header. Never holds
-/// credentials.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Server<'a> {
-    pub(super) address: &'a str,
-    pub(super) port: Option<u16>,
+/// The text that says whom a request is addressed to: its target's authority, or else its `host`
+/// header.
+pub(super) fn authority<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> Option<&'a [u8]> {
+    match uri.authority() {
+        Some(authority) => Some(authority.as_str().as_bytes()),
+        None => headers.get(HOST).map(HeaderValue::as_bytes),
+    }
 }
 
-impl<'a> Server<'a> {
-    pub(super) fn of(uri: &'a Uri, headers: &'a HeaderMap) -> Option<Self> {
-        match uri.authority() {
-            Some(authority) => Self::parse(authority.as_str()),
-            None => Self::parse(headers.get(HOST)?.to_str().ok()?),
+/// Address and port of an authority, without credentials.
+pub(super) fn server(authority: &str) -> Option<(Arc<str>, Option<u16>)> {
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    let (address, port) = match host.strip_prefix('[') {
+        Some(bracketed) => {
+            let (address, rest) = bracketed.split_once(']')?;
+            (address, rest.strip_prefix(':'))
         }
-    }
-
-    pub(super) fn parse(authority: &'a str) -> Option<Self> {
-        let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
-        let (address, port) = match host.strip_prefix('[') {
-            Some(bracketed) => {
-                let (address, rest) = bracketed.split_once(']')?;
-                (address, rest.strip_prefix(':'))
-            }
-            None => match host.split_once(':') {
-                Some((address, port)) => (address, Some(port)),
-                None => (host, None),
-            },
-        };
-        let port = port.filter(|port| port.bytes().all(|byte| byte.is_ascii_digit()));
-        let port = port.and_then(|port| port.parse().ok());
-        (!address.is_empty()).then_some(Self { address, port })
-    }
+        None => match host.split_once(':') {
+            Some((address, port)) => (address, Some(port)),
+            None => (host, None),
+        },
+    };
+    let port = port.filter(|port| port.bytes().all(|byte| byte.is_ascii_digit()));
+    let port = port.and_then(|port| port.parse().ok());
+    (!address.is_empty()).then(|| (Arc::from(bounded(address)), port))
 }
 
 /// The port that a scheme stands for.
@@ -154,23 +149,19 @@ pub(super) fn error_type<E>() -> &'static str {
 mod tests {
     use super::*;
 
-    fn server(authority: &str) -> Option<(&str, Option<u16>)> {
-        Server::parse(authority).map(|server| (server.address, server.port))
-    }
-
     #[test]
     fn an_authority_is_split_into_address_and_port() {
-        assert_eq!(server("host"), Some(("host", None)));
-        assert_eq!(server("host:8080"), Some(("host", Some(8080))));
-        assert_eq!(server("[::1]:80"), Some(("::1", Some(80))));
-        assert_eq!(server("[::1]"), Some(("::1", None)));
-        assert_eq!(server("user:secret@host:1"), Some(("host", Some(1))));
+        assert_eq!(server("host"), Some(("host".into(), None)));
+        assert_eq!(server("host:8080"), Some(("host".into(), Some(8080))));
+        assert_eq!(server("[::1]:80"), Some(("::1".into(), Some(80))));
+        assert_eq!(server("[::1]"), Some(("::1".into(), None)));
+        assert_eq!(server("user:secret@host:1"), Some(("host".into(), Some(1))));
     }
 
     #[test]
     fn a_bad_port_or_address_is_left_out() {
         for authority in ["host:", "host:+80", "host:65536", "host:x"] {
-            assert_eq!(server(authority), Some(("host", None)), "{authority}");
+            assert_eq!(server(authority), Some(("host".into(), None)), "{authority}");
         }
         for authority in ["", ":80", "[", "[]:80", "a@"] {
             assert_eq!(server(authority), None, "{authority}");
@@ -182,9 +173,9 @@ mod tests {
         let headers = HeaderMap::from_iter([(HOST, "header:1".parse().unwrap())]);
         let relative: Uri = "/path".parse().unwrap();
         let absolute: Uri = "http://target/path".parse().unwrap();
-        assert_eq!(Server::of(&relative, &headers).unwrap().address, "header");
-        assert_eq!(Server::of(&absolute, &headers).unwrap().address, "target");
-        assert_eq!(Server::of(&relative, &HeaderMap::new()), None);
+        assert_eq!(authority(&relative, &headers), Some(&b"header:1"[..]));
+        assert_eq!(authority(&absolute, &headers), Some(&b"target"[..]));
+        assert_eq!(authority(&relative, &HeaderMap::new()), None);
     }
 
     #[test]

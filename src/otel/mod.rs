@@ -47,7 +47,7 @@ mod text_map;
 
 pub use bridge::{ContextExt, link_to};
 #[cfg(feature = "http")]
-pub(crate) use bridge::{begin_with, learned};
+pub(crate) use bridge::{begin_with, learned, to_next_hop};
 pub use in_context::{ContextFuture, InContext};
 #[cfg(feature = "http")]
 pub(crate) use learned::Learned;

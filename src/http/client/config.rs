@@ -15,7 +15,7 @@ use crate::http::observed::Observed;
 use crate::http::semconv::{self, KnownMethod};
 use crate::http::spans::{Opening, Spans};
 use crate::http::{Ending, Outcome, RequestView, ResponseView, SpanEnd};
-use crate::otel::ContextExt;
+use crate::otel::to_next_hop;
 use crate::propagation::{Field, Propagator, Targets};
 
 /// What the services of one layer share.
@@ -42,11 +42,14 @@ impl Config {
         if cx.is_telemetry_suppressed() {
             return Exchange::without_span(cx);
         }
+        let Some(spans) = &self.spans else {
+            self.inject(&cx, request);
+            return Exchange::aside();
+        };
         let view = RequestView::from(&*request);
-        let passes = || self.filter.as_ref().is_none_or(|passes| passes(view));
-        let exchange = match self.spans.as_ref().filter(|_| passes()) {
-            Some(spans) => self.observe(spans, &cx, view),
-            None => Exchange::without_span(cx),
+        let exchange = match self.filter.as_ref().is_none_or(|passes| passes(view)) {
+            true => self.observe(spans, &cx, view),
+            false => Exchange::without_span(cx),
         };
         self.inject(exchange.cx(), request);
         exchange
@@ -61,15 +64,6 @@ impl Config {
         }
         exchange.announce(request);
         exchange
-    }
-
-    /// Runs the inner client's code for an exchange that has just begun.
-    pub(super) fn call<T>(&self, exchange: &mut Exchange, work: impl FnOnce() -> T) -> T {
-        match self.spans {
-            // What is to be current is so already: 200 instructions saved.
-            None => work(),
-            Some(_) => exchange.run(work),
-        }
     }
 
     /// Notes what came back. A failure is the end, and so are the headers unless the body is waited for.
@@ -95,7 +89,7 @@ impl Config {
         let allowed = self.targets.allow_uri(request.uri())
             && request.extensions().get::<NoPropagate>().is_none();
         if allowed {
-            self.propagator.inject(&cx.trace_context(), request.headers_mut());
+            self.propagator.inject(&to_next_hop(cx), request.headers_mut());
         } else {
             remove_all(request.headers_mut());
         }

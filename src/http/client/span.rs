@@ -11,7 +11,7 @@ use crate::http::first_seen::FirstSeen;
 use crate::http::hooks::Hooks;
 use crate::http::metrics::Labels;
 use crate::http::query::Query;
-use crate::http::semconv::{self, KnownMethod, Server, bounded};
+use crate::http::semconv::{self, KnownMethod};
 use crate::http::spans::Description;
 
 /// What a client's spans and metrics say of their requests.
@@ -19,7 +19,7 @@ use crate::http::spans::Description;
 pub(super) struct Describing {
     pub(super) request_headers: CapturedHeaders,
     pub(super) query: Query,
-    first_host: FirstSeen,
+    first_server: FirstSeen<(Arc<str>, Option<u16>)>,
 }
 
 impl Describing {
@@ -59,10 +59,10 @@ impl Describing {
     }
 
     fn server(&self, request: RequestView<'_>) -> Option<(Arc<str>, Option<u16>)> {
-        let server = Server::of(request.uri(), request.headers())?;
+        let authority = semconv::authority(request.uri(), request.headers())?;
+        let (address, port) = self.first_server.of(authority, semconv::server)?;
         let scheme = request.uri().scheme_str();
-        let port = server.port.or_else(|| semconv::default_port(scheme?));
-        Some((self.first_host.shared(bounded(server.address)), port))
+        Some((address, port.or_else(|| semconv::default_port(scheme?))))
     }
 
     fn address(&self, request: RequestView<'_>, attributes: &mut Vec<KeyValue>) {

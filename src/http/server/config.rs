@@ -49,8 +49,10 @@ impl Config {
             return Exchange::without_span(Context::current());
         }
         let view = RequestView::from(&*request);
-        let trust = self.trust.as_ref().map(|trust| trust(view)).unwrap_or_default();
-        let found = trust.apply(self.propagator.extract(view.headers()));
+        let mut found = self.propagator.extract(view.headers());
+        if let Some(trust) = &self.trust {
+            found = trust(view).apply(found);
+        }
         self.count(&found.refused);
         let passes = || self.filter.as_ref().is_none_or(|passes| passes(view));
         let Some(spans) = self.spans.as_ref().filter(|_| passes()) else {

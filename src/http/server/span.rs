@@ -3,6 +3,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use ::http::HeaderValue;
 use ::http::header::USER_AGENT;
 use opentelemetry::KeyValue;
 
@@ -12,7 +13,8 @@ use crate::http::captured::CapturedHeaders;
 use crate::http::first_seen::FirstSeen;
 use crate::http::hooks::Hooks;
 use crate::http::query::Query;
-use crate::http::semconv::{self, KnownMethod, Server, bounded};
+use crate::http::routes::Routes;
+use crate::http::semconv::{self, KnownMethod, bounded};
 use crate::http::spans::Description;
 
 /// What a server's spans say of their requests.
@@ -22,7 +24,9 @@ pub(super) struct Describing {
     pub(super) trusted_proxies: Option<TrustedProxies>,
     pub(super) request_headers: CapturedHeaders,
     pub(super) query: Query,
-    first_host: FirstSeen,
+    routes: Routes,
+    first_server: FirstSeen<(Arc<str>, Option<u16>)>,
+    first_agent: FirstSeen<Arc<str>>,
 }
 
 pub(super) type Route = dyn for<'a> Fn(RequestView<'a>) -> Option<&'a str> + Send + Sync;
@@ -34,7 +38,7 @@ impl Describing {
             Some(route) => route(request),
             None => matched_path(request),
         };
-        route.map(Arc::from)
+        route.map(|route| self.routes.shared(route))
     }
 
     /// Name and attributes of a span. Nothing secret is among them, unless somebody asks for it by
@@ -57,9 +61,10 @@ impl Describing {
         if let Some(version) = semconv::protocol_version(request.version()) {
             attributes.push(KeyValue::new(semconv::NETWORK_PROTOCOL_VERSION, version));
         }
-        let agent = request.headers().get(USER_AGENT).and_then(|agent| agent.to_str().ok());
-        if let Some(agent) = agent {
-            attributes.push(KeyValue::new(semconv::USER_AGENT_ORIGINAL, bounded(agent).to_owned()));
+        let agent = request.headers().get(USER_AGENT).map(HeaderValue::as_bytes);
+        let read = |agent: &str| Some(Arc::from(bounded(agent)));
+        if let Some(agent) = agent.and_then(|agent| self.first_agent.of(agent, read)) {
+            attributes.push(KeyValue::new(semconv::USER_AGENT_ORIGINAL, agent));
         }
         attributes.extend(self.request_headers.of(request.headers()));
         let name = self.name(request, route.as_deref(), hooks);
@@ -111,14 +116,12 @@ impl Describing {
         if let Some(query) = self.query.of(request.uri()) {
             attributes.push(KeyValue::new(semconv::URL_QUERY, query));
         }
-        let server = match origin.host {
-            Some(host) => Server::parse(host),
-            None => Server::of(request.uri(), request.headers()),
-        };
-        if let Some(server) = server {
-            let address = self.first_host.shared(bounded(server.address));
+        let authority = origin.host.map(str::as_bytes);
+        let authority = authority.or_else(|| semconv::authority(request.uri(), request.headers()));
+        let server = authority.and_then(|text| self.first_server.of(text, semconv::server));
+        if let Some((address, port)) = server {
             attributes.push(KeyValue::new(semconv::SERVER_ADDRESS, address));
-            if let Some(port) = server.port {
+            if let Some(port) = port {
                 attributes.push(KeyValue::new(semconv::SERVER_PORT, i64::from(port)));
             }
         }

@@ -76,6 +76,7 @@ mod side;
 mod span_end;
 mod span_handle;
 mod spans;
+mod tracing_span;
 
 #[cfg(feature = "axum")]
 pub use axum::{RecordRoute, RecordRouteService, WebSocketUpgradeExt};
@@ -89,3 +90,4 @@ pub use response_view::ResponseView;
 pub use server::{PeerAddress, ResponseHeader, ServerFuture, ServerLayer, ServerService};
 pub use span_end::SpanEnd;
 pub use span_handle::SpanHandle;
+pub use spans::Spans;

@@ -13,7 +13,7 @@ use crate::http::hooks::Hooks;
 use crate::http::metrics::Metrics;
 use crate::http::observed::Observed;
 use crate::http::semconv::{self, KnownMethod};
-use crate::http::spans::{Opening, Spans};
+use crate::http::spans::{Opening, SpanSource};
 use crate::http::{Ending, Outcome, RequestView, ResponseView, SpanEnd};
 use crate::otel::ContextExt;
 use crate::propagation::{Field, Propagator, Targets};
@@ -23,7 +23,7 @@ use crate::propagation::{Field, Propagator, Targets};
 pub(super) struct Config {
     pub(super) propagator: Propagator,
     pub(super) targets: Targets,
-    pub(super) spans: Option<Arc<Spans>>,
+    pub(super) spans: Option<Arc<SpanSource>>,
     pub(super) metrics: Option<Arc<Metrics>>,
     pub(super) span_end: SpanEnd,
     pub(super) filter: Option<Arc<Filter>>,
@@ -42,6 +42,10 @@ impl Config {
         if cx.is_telemetry_suppressed() {
             return Exchange::without_span(cx);
         }
+        let cx = match &self.spans {
+            Some(spans) => spans.ambient(cx),
+            None => cx,
+        };
         let view = RequestView::from(&*request);
         let passes = || self.filter.as_ref().is_none_or(|passes| passes(view));
         let exchange = match self.spans.as_ref().filter(|_| passes()) {
@@ -52,7 +56,7 @@ impl Config {
         exchange
     }
 
-    fn observe(&self, spans: &Spans, cx: &Context, request: RequestView<'_>) -> Exchange {
+    fn observe(&self, spans: &SpanSource, cx: &Context, request: RequestView<'_>) -> Exchange {
         let opened =
             spans.open(cx, opening(cx, request), || self.describing.describe(request, &self.hooks));
         let mut exchange = Exchange::with_span(opened, &self.hooks);

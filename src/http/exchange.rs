@@ -152,7 +152,7 @@ impl Exchange {
     pub(super) fn finish(&mut self, ending: Ending) {
         if let Some(live) = self.live.take() {
             live.rename(&self.cx, self.tracing.as_mut());
-            live.finish(&self.cx, ending);
+            live.finish(&self.cx, self.tracing.as_ref(), ending);
         }
     }
 }
@@ -210,11 +210,14 @@ impl Live {
         }
     }
 
-    fn finish(mut self, cx: &Context, ending: Ending) {
+    fn finish(mut self, cx: &Context, tracing: Option<&TracingSpan>, ending: Ending) {
         if let Some(metered) = self.metered.take() {
             self.record(cx, *metered);
         }
         if let Some(on_end) = &self.hooks.on_end {
+            // Left again before the end, which locks the span: what an exporter logs meanwhile would
+            // become an event of it, and wait for that lock for ever.
+            let _entered = tracing.map(TracingSpan::enter);
             on_end(self.end_view(cx, ending), &cx.span());
         }
         cx.span().end();

@@ -16,3 +16,5 @@ mod properties;
 mod vectors;
 #[cfg(test)]
 mod websocket;
+#[cfg(all(test, feature = "tracing"))]
+mod with_tracing;

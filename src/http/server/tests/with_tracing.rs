@@ -2,7 +2,8 @@
 
 use std::collections::HashSet;
 
-use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider, SpanData};
+use opentelemetry_sdk::error::OTelSdkResult;
+use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider, SpanData, SpanExporter};
 use tracing::level_filters::LevelFilter;
 use tracing::subscriber::{DefaultGuard, NoSubscriber, set_default};
 use tracing::{Span, info_span};
@@ -225,6 +226,29 @@ fn a_span_that_somebody_keeps_is_exported_with_the_end_of_its_body() {
     kept.in_scope(|| tracing::info!("still at work"));
     drop(kept);
     assert_eq!(recorded.one().end_time, ended);
+}
+
+/// Logs what it does, as clients of real exporters do.
+#[derive(Debug)]
+struct Talkative;
+
+impl SpanExporter for Talkative {
+    async fn export(&self, _: Vec<SpanData>) -> OTelSdkResult {
+        tracing::info!("exporting");
+        Ok(())
+    }
+}
+
+#[test]
+fn what_an_exporter_logs_while_a_span_ends_does_not_wait_for_that_span() {
+    let (done, is_done) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let provider = SdkTracerProvider::builder().with_simple_exporter(Talkative).build();
+        let _subscribed = exported(&provider);
+        drop(respond(&layer().on_end(|_, _| ()), request(&[]), empty()));
+        done.send(()).unwrap();
+    });
+    is_done.recv_timeout(std::time::Duration::from_secs(30)).unwrap();
 }
 
 proptest! {

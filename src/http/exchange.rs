@@ -126,7 +126,8 @@ impl Exchange {
         let Some(live) = &mut self.live else { return };
         live.note(&self.cx, self.tracing.as_ref(), response, captured);
         live.judge(&self.cx, self.tracing.as_ref(), Outcome::Response(response));
-        live.rename(&self.cx, self.tracing.as_mut());
+        self.rename();
+        let Some(live) = &self.live else { return };
         if let Some(on_response) = live.hooks.on_response.clone() {
             let cx = self.cx.clone();
             self.run(|| on_response(response, &cx.span()));
@@ -150,9 +151,17 @@ impl Exchange {
 
     /// Ends span and measurement; later calls do nothing.
     pub(super) fn finish(&mut self, ending: Ending) {
+        self.rename();
         if let Some(live) = self.live.take() {
-            live.rename(&self.cx, self.tracing.as_mut());
             live.finish(&self.cx, self.tracing.as_ref(), ending);
+        }
+    }
+
+    /// Tells log lines the name, if it turned out late.
+    fn rename(&mut self) {
+        let (Some(tracing), Some(live)) = (&mut self.tracing, &self.live) else { return };
+        if let Some(name) = live.learned(&self.cx).and_then(Learned::transaction) {
+            tracing.rename(name);
         }
     }
 }
@@ -200,14 +209,6 @@ impl Live {
             span.set_status(Status::error(""));
         }
         self.error_type = Some(error_type);
-    }
-
-    /// Tells log lines the name, if it turned out late.
-    fn rename(&self, cx: &Context, tracing: Option<&mut TracingSpan>) {
-        let Some(tracing) = tracing else { return };
-        if let Some(name) = self.learned(cx).and_then(Learned::transaction) {
-            tracing.rename(name);
-        }
     }
 
     fn finish(mut self, cx: &Context, tracing: Option<&TracingSpan>, ending: Ending) {

@@ -57,12 +57,12 @@ impl SpanSource {
         }
     }
 
-    /// The context that a client calls from, where this one is the current one.
-    pub(super) fn ambient(&self, current: Context) -> Context {
+    /// The context that a client calls from, where it is another than the current one.
+    pub(super) fn ambient(&self) -> Option<Context> {
         match self {
-            Self::OpenTelemetry(_) => current,
+            Self::OpenTelemetry(_) => None,
             #[cfg(feature = "tracing")]
-            Self::Tracing => tracing_span::ambient(current),
+            Self::Tracing => tracing_span::ambient(),
         }
     }
 

@@ -42,10 +42,8 @@ impl Config {
         if cx.is_telemetry_suppressed() {
             return Exchange::without_span(cx);
         }
-        let cx = match &self.spans {
-            Some(spans) => spans.ambient(cx),
-            None => cx,
-        };
+        let ambient = self.spans.as_ref().and_then(|spans| spans.ambient());
+        let cx = ambient.unwrap_or(cx);
         let view = RequestView::from(&*request);
         let passes = || self.filter.as_ref().is_none_or(|passes| passes(view));
         let exchange = match self.spans.as_ref().filter(|_| passes()) {

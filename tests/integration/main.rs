@@ -16,5 +16,6 @@ mod properties;
 mod vectors;
 #[cfg(test)]
 mod websocket;
-#[cfg(all(test, feature = "tracing"))]
+#[cfg(feature = "tracing")]
+#[cfg(test)]
 mod with_tracing;

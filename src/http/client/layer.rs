@@ -89,8 +89,9 @@ impl ClientLayer {
         self.set(|config| config.spans = Some(Arc::new(SpanSource::of(&provider))))
     }
 
-    /// Opens a span per request of this kind, under the rules of
-    /// [`ServerLayer::spans`](super::super::ServerLayer::spans).
+    /// Opens a span of this kind per request, under the rules of
+    /// [`ServerLayer::spans`](crate::http::ServerLayer::spans). The parent of one of `tracing` is the
+    /// current one.
     pub fn spans(self, spans: Spans) -> Self {
         self.set(|config| config.spans = Some(SpanSource::switched(config.spans.take(), spans)))
     }

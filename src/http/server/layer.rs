@@ -91,10 +91,11 @@ impl ServerLayer {
         self.set(|config| config.spans = Some(Arc::new(SpanSource::of(&provider))))
     }
 
-    /// Opens a span per request of this kind. Without it, they are OpenTelemetry's.
+    /// Opens a span of this kind per request; OpenTelemetry's without it. Which one to take, the
+    /// [module](crate::http#with-tracing) says.
     ///
-    /// Those of `tracing` go where its subscriber takes them, so that a provider is of no use then;
-    /// naming one later says that they are OpenTelemetry's after all.
+    /// Those of `tracing` go where its subscriber takes them. A provider is of no use then: naming one
+    /// later says that they are OpenTelemetry's after all.
     pub fn spans(self, spans: Spans) -> Self {
         self.set(|config| config.spans = Some(SpanSource::switched(config.spans.take(), spans)))
     }

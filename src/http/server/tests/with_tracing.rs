@@ -11,6 +11,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::{Layer as _, registry};
 
 use super::*;
+use crate::http::recorded_metrics::RecordedMetrics;
 use crate::http::{Spans, TracedBody};
 use crate::otel::learned;
 
@@ -166,6 +167,38 @@ fn a_name_that_turns_out_late_is_told_once() {
     let span = recorded.one();
     assert_eq!(span.name, "GET /late");
     assert_nothing_is_said_twice(&span);
+}
+
+#[test]
+fn a_request_whose_span_nobody_wants_is_measured_and_its_end_is_told() {
+    let metrics = RecordedMetrics::new();
+    let ends = Arc::new(Mutex::new(Vec::new()));
+    let told = Arc::clone(&ends);
+    let layer = layer()
+        .meter_provider(metrics.provider())
+        .on_end(move |end, _| told.lock().unwrap().push(end.status()));
+    let _subscribed = set_default(NoSubscriber::default());
+    drop(respond(&layer, request(&[]), empty()));
+    assert_eq!(metrics.of("http.server.request.duration").len(), 1);
+    assert_eq!(metrics.of("http.server.active_requests").len(), 1);
+    assert_eq!(*ends.lock().unwrap(), [Some(StatusCode::OK)]);
+}
+
+#[test]
+fn the_last_word_says_whose_spans_they_are() {
+    let (named, exported_ones) = (Recorded::default(), Recorded::default());
+    let _subscribed = exported(&exported_ones.provider());
+    let provider = || named.provider();
+    for (layer, named_count) in [
+        (ServerLayer::new().tracer_provider(provider()).spans(Spans::OpenTelemetry), 1),
+        (ServerLayer::new().tracer_provider(provider()).spans(Spans::Tracing), 1),
+        (ServerLayer::new().spans(Spans::Tracing).tracer_provider(provider()), 2),
+        (ServerLayer::propagate_only().spans(Spans::Tracing), 2),
+    ] {
+        drop(respond(&layer, request(&[]), empty()));
+        assert_eq!(named.all().len(), named_count);
+    }
+    assert_eq!(exported_ones.all().len(), 2);
 }
 
 // Endings

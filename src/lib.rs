@@ -47,6 +47,7 @@
 //! | `websocket` | yes | the module `websocket`, for tokio-tungstenite |
 //! | `reqwest` | | requests of reqwest in `http` |
 //! | `axum` | | axum's routes, extractors and upgrades in `http`, its WebSocket messages in `websocket` |
+//! | `tracing` | | spans of the crate `tracing` in `http`, for log lines and tracing-opentelemetry |
 //! | `bound-metrics` | | HTTP metrics of the OpenTelemetry SDK by bound instruments, an experimental feature of it |
 //! | `sdk` | | samplers for the OpenTelemetry SDK in [`otel`] |
 //! | `serde` | with `websocket` | propagators from configuration files |
@@ -59,7 +60,7 @@
 //! # What it does not do
 //!
 //! It records no spans of its own kind: they are OpenTelemetry's, made by the provider that you
-//! install. It exports nothing and starts no thread or task. It has no global state: where
+//! install, or those of `tracing`. It exports nothing and starts no thread or task. It has no global state: where
 //! OpenTelemetry's global provider is the default, another one can be passed in.
 
 pub mod context;

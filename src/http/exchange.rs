@@ -12,6 +12,7 @@ use super::hooks::Hooks;
 use super::metrics::{Ended, Metered};
 use super::side::Side;
 use super::spans::OpenedSpan;
+use super::tracing_span::TracingSpan;
 use super::{EndView, Ending, Outcome, RequestView, ResponseView, semconv};
 use crate::otel::{self, Learned};
 
@@ -29,6 +30,8 @@ pub(super) struct Exchange {
     cx: Context,
     /// Nothing depends on what is current: 110 instructions less for each call, poll and frame.
     aside: bool,
+    /// Entered where the context is current.
+    tracing: Option<TracingSpan>,
     /// Somebody else's code is running. Still true in `drop` only if it panicked, even if the panic
     /// was caught further out in the meantime.
     inside: bool,
@@ -67,6 +70,7 @@ impl Exchange {
 
     pub(super) fn with_span(opened: OpenedSpan, hooks: &Arc<Hooks>) -> Self {
         let mut exchange = Self::without_span(opened.cx);
+        exchange.tracing = opened.tracing;
         exchange.live = Some(Live {
             hooks: Arc::clone(hooks),
             recording: opened.recording,
@@ -107,9 +111,12 @@ impl Exchange {
     /// Runs somebody else's code with the context as the current one.
     pub(super) fn run<T>(&mut self, work: impl FnOnce() -> T) -> T {
         self.inside = true;
-        let current = (!self.aside).then(|| self.cx.clone().attach());
-        let out = work();
-        drop(current);
+        let out = {
+            // Entering a span may make a context current by itself: ours goes on top of that.
+            let _entered = self.tracing.as_ref().map(TracingSpan::enter);
+            let _current = (!self.aside).then(|| self.cx.clone().attach());
+            work()
+        };
         self.inside = false;
         out
     }
@@ -126,8 +133,10 @@ impl Exchange {
     /// Notes the response, and asks the hooks what it means.
     pub(super) fn answer(&mut self, response: ResponseView<'_>, captured: &CapturedHeaders) {
         let Some(live) = &mut self.live else { return };
-        live.note(&self.cx, response, captured);
-        live.judge(&self.cx, Outcome::Response(response));
+        live.note(&self.cx, self.tracing.as_ref(), response, captured);
+        live.judge(&self.cx, self.tracing.as_ref(), Outcome::Response(response));
+        self.rename();
+        let Some(live) = &self.live else { return };
         if let Some(on_response) = live.hooks.on_response.clone() {
             let cx = self.cx.clone();
             self.run(|| on_response(response, &cx.span()));
@@ -144,53 +153,81 @@ impl Exchange {
     /// Ends with what the hooks may take for an error.
     pub(super) fn end_with(&mut self, ending: Ending, outcome: Outcome<'_>) {
         if let Some(live) = &mut self.live {
-            live.judge(&self.cx, outcome);
+            live.judge(&self.cx, self.tracing.as_ref(), outcome);
         }
         self.finish(ending);
     }
 
     /// Ends span and measurement; later calls do nothing.
     pub(super) fn finish(&mut self, ending: Ending) {
+        self.rename();
         if let Some(live) = self.live.take() {
-            live.finish(&self.cx, ending);
+            live.finish(&self.cx, self.tracing.as_ref(), ending);
+        }
+    }
+
+    /// Tells log lines the name, if it turned out late.
+    fn rename(&mut self) {
+        let (Some(tracing), Some(live)) = (&mut self.tracing, &self.live) else { return };
+        if let Some(name) = live.learned(&self.cx).and_then(Learned::transaction) {
+            tracing.rename(name);
         }
     }
 }
 
 impl Live {
-    fn note(&mut self, cx: &Context, response: ResponseView<'_>, captured: &CapturedHeaders) {
+    fn note(
+        &mut self,
+        cx: &Context,
+        tracing: Option<&TracingSpan>,
+        response: ResponseView<'_>,
+        captured: &CapturedHeaders,
+    ) {
         self.status = Some(response.status());
+        if let Some(tracing) = tracing {
+            tracing.record_status(response.status());
+        }
         if self.recording {
             let span = cx.span();
-            let code = i64::from(response.status().as_u16());
-            span.set_attribute(KeyValue::new(semconv::HTTP_RESPONSE_STATUS_CODE, code));
+            if tracing.is_none() {
+                let code = i64::from(response.status().as_u16());
+                span.set_attribute(KeyValue::new(semconv::HTTP_RESPONSE_STATUS_CODE, code));
+            }
             span.set_attributes(captured.of(response.headers()));
         }
     }
 
-    fn judge(&mut self, cx: &Context, outcome: Outcome<'_>) {
+    fn judge(&mut self, cx: &Context, tracing: Option<&TracingSpan>, outcome: Outcome<'_>) {
         if let Some(error_type) = self.hooks.error_type(outcome) {
-            self.fail(cx, error_type);
+            self.fail(cx, tracing, error_type);
         }
     }
 
-    fn fail(&mut self, cx: &Context, error_type: Cow<'static, str>) {
+    fn fail(&mut self, cx: &Context, tracing: Option<&TracingSpan>, error_type: Cow<'static, str>) {
         if self.error_type.is_some() {
             return;
         }
+        if let Some(tracing) = tracing {
+            tracing.record_error_type(&error_type);
+        }
         if self.recording {
             let span = cx.span();
-            span.set_attribute(KeyValue::new(semconv::ERROR_TYPE, error_type.clone()));
+            if tracing.is_none() {
+                span.set_attribute(KeyValue::new(semconv::ERROR_TYPE, error_type.clone()));
+            }
             span.set_status(Status::error(""));
         }
         self.error_type = Some(error_type);
     }
 
-    fn finish(mut self, cx: &Context, ending: Ending) {
+    fn finish(mut self, cx: &Context, tracing: Option<&TracingSpan>, ending: Ending) {
         if let Some(metered) = self.metered.take() {
             self.record(cx, *metered);
         }
         if let Some(on_end) = &self.hooks.on_end {
+            // Left again before the end, which locks the span: what an exporter logs meanwhile would
+            // become an event of it, and wait for that lock for ever.
+            let _entered = tracing.map(TracingSpan::enter);
             on_end(self.end_view(cx, ending), &cx.span());
         }
         cx.span().end();

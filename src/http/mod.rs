@@ -51,6 +51,46 @@
 //! ```
 //!
 //! With reqwest (feature `reqwest`), `request.traced(&layer).send()` is all there is to it.
+//!
+//! # With tracing
+//!
+//! There are two kinds of [`Spans`]. Take the default, OpenTelemetry's, unless your spans come from the
+//! crate `tracing`: it needs no subscriber and costs least. Functions with `#[instrument]` make children
+//! of it too, where tracing-opentelemetry exports them; log lines do not know it.
+//!
+//! Take `Spans::Tracing` (feature `tracing`) if they do. The span of a request is then one of them: it
+//! stands in every log line, with its `trace_id` and `span_id`, and tracing-opentelemetry 0.34 exports
+//! it. Both layers have to be told:
+//!
+//! ```
+//! # #[cfg(feature = "tracing")]
+//! # fn begin() -> Result<(), Box<dyn std::error::Error>> {
+//! use opentelemetry::trace::TracerProvider;
+//! use opentelemetry_sdk::trace::SdkTracerProvider;
+//! use throughline::http::{ClientLayer, ServerLayer, Spans};
+//! use tracing_subscriber::layer::SubscriberExt;
+//!
+//! let provider = SdkTracerProvider::builder().build(); // ... with an exporter
+//! let subscriber = tracing_subscriber::registry()
+//!     .with(tracing_opentelemetry::layer().with_tracer(provider.tracer("orders")))
+//!     .with(tracing_subscriber::fmt::layer());
+//! tracing::subscriber::set_global_default(subscriber)?;
+//!
+//! let server = ServerLayer::new().spans(Spans::Tracing);
+//! let client = ClientLayer::new().spans(Spans::Tracing);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! - The span has the target `throughline::http` and the level `INFO`. Where nobody listens, or a filter
+//!   drops it, or it is in log lines only, what came in is passed on.
+//! - It ends with the request, as seen by OpenTelemetry, even if a task keeps it. What comes later is
+//!   in log lines only, and so are the times that tracing-opentelemetry adds when the last one drops it.
+//! - A spawned task is outside of it. `.in_current_span()` of `tracing` takes log lines along, and the
+//!   trace if it is exported; [`in_context`](crate::otel::ContextFuture::in_context) takes the trace in
+//!   any case. Both can be had at once.
+//! - An exported span has the ids as attributes too. The usual format of log lines appends a name that
+//!   turned out late, so that both names stand there.
 
 #[cfg(feature = "axum")]
 mod axum;
@@ -77,6 +117,7 @@ mod side;
 mod span_end;
 mod span_handle;
 mod spans;
+mod tracing_span;
 
 #[cfg(feature = "axum")]
 pub use axum::{RecordRoute, RecordRouteService, WebSocketUpgradeExt};
@@ -90,3 +131,4 @@ pub use response_view::ResponseView;
 pub use server::{PeerAddress, ResponseHeader, ServerFuture, ServerLayer, ServerService};
 pub use span_end::SpanEnd;
 pub use span_handle::SpanHandle;
+pub use spans::Spans;

@@ -1,16 +1,91 @@
 use std::borrow::Cow;
 use std::fmt;
-use std::sync::LazyLock;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, LazyLock};
 
 use opentelemetry::trace::{Link, SpanBuilder, SpanKind, TraceContextExt, Tracer, TracerProvider};
 use opentelemetry::{Context, InstrumentationScope, KeyValue, global};
+
+#[cfg(feature = "tracing")]
+use super::tracing_span;
+use super::tracing_span::TracingSpan;
+
+/// Whose spans a layer opens: see [`ServerLayer::spans`](super::ServerLayer::spans).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Spans {
+    /// OpenTelemetry's, made by the layer's tracer provider.
+    #[default]
+    OpenTelemetry,
+    /// Those of the crate `tracing`, which tracing-opentelemetry exports: see the
+    /// [module](crate::http#with-tracing).
+    #[cfg(feature = "tracing")]
+    Tracing,
+}
+
+/// Where the spans of a layer come from.
+#[derive(Debug)]
+pub(super) enum SpanSource {
+    OpenTelemetry(Opener),
+    #[cfg(feature = "tracing")]
+    Tracing,
+}
+
+impl SpanSource {
+    /// Spans of the global tracer provider.
+    pub(super) fn global() -> Self {
+        Self::OpenTelemetry(Opener::global())
+    }
+
+    pub(super) fn of<P>(provider: &P) -> Self
+    where
+        P: TracerProvider,
+        P::Tracer: Tracer<Span: Send + Sync + 'static> + Send + Sync + 'static,
+    {
+        Self::OpenTelemetry(Opener::of(provider))
+    }
+
+    /// A source of such spans; the one that was there, if its spans are.
+    pub(super) fn switched(known: Option<Arc<Self>>, spans: Spans) -> Arc<Self> {
+        match spans {
+            Spans::OpenTelemetry => {
+                let known = known.filter(|known| matches!(**known, Self::OpenTelemetry(_)));
+                known.unwrap_or_else(|| Arc::new(Self::global()))
+            }
+            #[cfg(feature = "tracing")]
+            Spans::Tracing => Arc::new(Self::Tracing),
+        }
+    }
+
+    /// The context that a client calls from, where it is another than the current one.
+    pub(super) fn ambient(&self) -> Option<Context> {
+        match self {
+            Self::OpenTelemetry(_) => None,
+            #[cfg(feature = "tracing")]
+            Self::Tracing => tracing_span::ambient(),
+        }
+    }
+
+    /// Opens a span below `parent`, described if it is recorded or seen.
+    pub(super) fn open(
+        &self,
+        parent: &Context,
+        opening: Opening,
+        describe: impl FnOnce() -> Description,
+    ) -> OpenedSpan {
+        match self {
+            Self::OpenTelemetry(opener) => opener.open(parent, opening, describe),
+            #[cfg(feature = "tracing")]
+            Self::Tracing => tracing_span::open(parent, opening, describe),
+        }
+    }
+}
 
 /// Opens spans with a tracer whose type is erased.
 ///
 /// The tracer puts its span into a context by itself. OpenTelemetry boxes the span there once in any
 /// case; its own erased tracer, which the global provider has to use, boxes it a second time.
-pub(super) struct Spans {
+pub(super) struct Opener {
     open: Box<Open>,
     /// The last span got no id of its own: there is no SDK behind the tracer. Attributes are then
     /// built only when a span turns out to be recorded.
@@ -19,17 +94,17 @@ pub(super) struct Spans {
 
 type Open = dyn Fn(SpanBuilder, &Context) -> Context + Send + Sync;
 
-impl Spans {
+impl Opener {
     /// Spans of the global tracer provider. It is looked up when the first span is opened, so that it
     /// may be installed after the layer was made.
-    pub(super) fn global() -> Self {
+    fn global() -> Self {
         let tracer = LazyLock::new(|| global::tracer_with_scope(scope()));
         Self::new(move |builder, parent| {
             parent.with_span(tracer.build_with_context(builder, parent))
         })
     }
 
-    pub(super) fn of<P>(provider: &P) -> Self
+    fn of<P>(provider: &P) -> Self
     where
         P: TracerProvider,
         P::Tracer: Tracer<Span: Send + Sync + 'static> + Send + Sync + 'static,
@@ -49,7 +124,7 @@ impl Spans {
     ///
     /// Attributes have to be there at the start, since samplers look at them. Only where the parent
     /// was dropped is the sampler asked first.
-    pub(super) fn open(
+    fn open(
         &self,
         parent: &Context,
         opening: Opening,
@@ -77,7 +152,7 @@ impl Spans {
             span.set_attributes(description.attributes);
         }
         self.note_idle(parent, &cx);
-        OpenedSpan { cx, recording }
+        OpenedSpan { cx, recording, tracing: None }
     }
 
     fn note_idle(&self, parent: &Context, cx: &Context) {
@@ -91,9 +166,9 @@ impl Spans {
     }
 }
 
-impl fmt::Debug for Spans {
+impl fmt::Debug for Opener {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Spans").finish_non_exhaustive()
+        f.debug_struct("Opener").finish_non_exhaustive()
     }
 }
 
@@ -119,6 +194,7 @@ pub(super) struct Description {
 pub(super) struct OpenedSpan {
     pub(super) cx: Context,
     pub(super) recording: bool,
+    pub(super) tracing: Option<TracingSpan>,
 }
 
 /// The instrumentation scope of everything that this crate records.
@@ -142,7 +218,7 @@ mod tests {
 
     const UNSAMPLED: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00";
 
-    fn described(spans: &Spans, parent: &Context, expect_recording: bool) -> usize {
+    fn described(spans: &Opener, parent: &Context, expect_recording: bool) -> usize {
         let times = Cell::new(0);
         let opening = Opening {
             kind: SpanKind::Server,
@@ -166,7 +242,7 @@ mod tests {
 
     #[test]
     fn without_an_sdk_nothing_is_described_after_the_first_span() {
-        let spans = Spans::of(&NoopTracerProvider::new());
+        let spans = Opener::of(&NoopTracerProvider::new());
         described(&spans, &Context::new(), true);
         assert_eq!(described(&spans, &Context::new(), true), 0);
         assert_eq!(described(&spans, &unsampled(), true), 0);
@@ -175,7 +251,7 @@ mod tests {
     #[test]
     fn a_span_that_the_parents_decision_drops_is_not_described() {
         let recorded = Recorded::default();
-        let spans = Spans::of(&recorded.provider());
+        let spans = Opener::of(&recorded.provider());
         assert_eq!(described(&spans, &unsampled(), false), 0);
         assert_eq!(described(&spans, &Context::new(), true), 1);
     }
@@ -183,7 +259,7 @@ mod tests {
     #[test]
     fn a_span_that_is_recorded_against_the_parents_decision_is_described_all_the_same() {
         let recorded = Recorded::default();
-        let spans = Spans::of(&recorded.sampled_by(Sampler::AlwaysOn));
+        let spans = Opener::of(&recorded.sampled_by(Sampler::AlwaysOn));
         assert_eq!(described(&spans, &unsampled(), false), 1);
         let span = recorded.one();
         assert_eq!((span.name.as_ref(), span.attributes.len()), ("GET /", 1));

@@ -28,7 +28,7 @@ impl Learned {
     }
 
     /// The name of what begins with this request.
-    pub(super) fn transaction(&self) -> Option<&Arc<String>> {
+    pub(crate) fn transaction(&self) -> Option<&Arc<String>> {
         self.transaction.get()
     }
 

@@ -16,3 +16,6 @@ mod properties;
 mod vectors;
 #[cfg(test)]
 mod websocket;
+#[cfg(feature = "tracing")]
+#[cfg(test)]
+mod with_tracing;

@@ -13,7 +13,7 @@ use crate::http::hooks::Hooks;
 use crate::http::metrics::Metrics;
 use crate::http::observed::Observed;
 use crate::http::semconv::{self, KnownMethod};
-use crate::http::spans::{Opening, Spans};
+use crate::http::spans::{Opening, SpanSource};
 use crate::http::{Ending, Outcome, RequestView, ResponseView, SpanEnd};
 use crate::otel::to_next_hop;
 use crate::propagation::{Field, Propagator, Targets};
@@ -23,7 +23,7 @@ use crate::propagation::{Field, Propagator, Targets};
 pub(super) struct Config {
     pub(super) propagator: Propagator,
     pub(super) targets: Targets,
-    pub(super) spans: Option<Arc<Spans>>,
+    pub(super) spans: Option<Arc<SpanSource>>,
     pub(super) metrics: Option<Arc<Metrics>>,
     pub(super) span_end: SpanEnd,
     pub(super) filter: Option<Arc<Filter>>,
@@ -46,6 +46,7 @@ impl Config {
             self.inject(&cx, request);
             return Exchange::aside();
         };
+        let cx = spans.ambient().unwrap_or(cx);
         let view = RequestView::from(&*request);
         let exchange = match self.filter.as_ref().is_none_or(|passes| passes(view)) {
             true => self.observe(spans, &cx, view),
@@ -55,7 +56,7 @@ impl Config {
         exchange
     }
 
-    fn observe(&self, spans: &Spans, cx: &Context, request: RequestView<'_>) -> Exchange {
+    fn observe(&self, spans: &SpanSource, cx: &Context, request: RequestView<'_>) -> Exchange {
         let opened =
             spans.open(cx, opening(cx, request), || self.describing.describe(request, &self.hooks));
         let mut exchange = Exchange::with_span(opened, &self.hooks);

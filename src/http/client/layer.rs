@@ -11,8 +11,8 @@ use crate::http::captured::CapturedHeaders;
 use crate::http::hooks::Hooks;
 use crate::http::metrics::Metrics;
 use crate::http::side::Side;
-use crate::http::spans::{Spans, scope};
-use crate::http::{RequestView, SpanEnd};
+use crate::http::spans::{SpanSource, scope};
+use crate::http::{RequestView, SpanEnd, Spans};
 use crate::propagation::{Propagator, Targets};
 
 /// Sends the current trace with each request, in a span that lasts until the response's headers.
@@ -43,7 +43,10 @@ pub struct ClientLayer {
 impl ClientLayer {
     /// Opens a span per request, of the global tracer provider as it is when the first one is sent.
     pub fn new() -> Self {
-        Self::with(Some(Arc::new(Spans::global())), Some(Arc::new(Metrics::global(Side::Client))))
+        Self::with(
+            Some(Arc::new(SpanSource::global())),
+            Some(Arc::new(Metrics::global(Side::Client))),
+        )
     }
 
     /// Opens no spans and measures nothing: the current trace context is sent as it is.
@@ -51,7 +54,7 @@ impl ClientLayer {
         Self::with(None, None)
     }
 
-    fn with(spans: Option<Arc<Spans>>, metrics: Option<Arc<Metrics>>) -> Self {
+    fn with(spans: Option<Arc<SpanSource>>, metrics: Option<Arc<Metrics>>) -> Self {
         let config = Config {
             propagator: Propagator::default(),
             targets: Targets::all(),
@@ -83,7 +86,14 @@ impl ClientLayer {
         P: TracerProvider,
         P::Tracer: Tracer<Span: Send + Sync + 'static> + Send + Sync + 'static,
     {
-        self.set(|config| config.spans = Some(Arc::new(Spans::of(&provider))))
+        self.set(|config| config.spans = Some(Arc::new(SpanSource::of(&provider))))
+    }
+
+    /// Opens a span of this kind per request, under the rules of
+    /// [`ServerLayer::spans`](crate::http::ServerLayer::spans). The parent of one of `tracing` is the
+    /// current one.
+    pub fn spans(self, spans: Spans) -> Self {
+        self.set(|config| config.spans = Some(SpanSource::switched(config.spans.take(), spans)))
     }
 
     /// Measures with this provider instead of the global one.

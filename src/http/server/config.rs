@@ -15,7 +15,7 @@ use crate::http::hooks::Hooks;
 use crate::http::metrics::{Labels, Metrics};
 use crate::http::observed::Observed;
 use crate::http::semconv::{self, KnownMethod};
-use crate::http::spans::{OpenedSpan, Opening, Spans, scope};
+use crate::http::spans::{OpenedSpan, Opening, SpanSource, scope};
 use crate::http::{RequestView, SpanEnd};
 use crate::otel::{begin_with, learned, link_to};
 use crate::propagation::{Extraction, ParseError, Propagator, Trust};
@@ -24,7 +24,7 @@ use crate::propagation::{Extraction, ParseError, Propagator, Trust};
 #[derive(Clone)]
 pub(super) struct Config {
     pub(super) propagator: Propagator,
-    pub(super) spans: Option<Arc<Spans>>,
+    pub(super) spans: Option<Arc<SpanSource>>,
     pub(super) metrics: Option<Arc<Metrics>>,
     pub(super) mirror_trace_state: bool,
     pub(super) filter: Option<Arc<Filter>>,
@@ -68,7 +68,7 @@ impl Config {
         exchange
     }
 
-    fn observe(&self, spans: &Spans, request: RequestView<'_>, found: Extraction) -> Exchange {
+    fn observe(&self, spans: &SpanSource, request: RequestView<'_>, found: Extraction) -> Exchange {
         let Extraction { context, link, .. } = found;
         let expect_recording = context.sampled() != Some(false);
         let is_head = context.parent().is_none();

@@ -11,8 +11,8 @@ use crate::http::captured::CapturedHeaders;
 use crate::http::hooks::Hooks;
 use crate::http::metrics::Metrics;
 use crate::http::side::Side;
-use crate::http::spans::{Spans, scope};
-use crate::http::{RequestView, SpanEnd};
+use crate::http::spans::{SpanSource, scope};
+use crate::http::{RequestView, SpanEnd, Spans};
 use crate::propagation::{Propagator, Trust};
 
 /// Continues the trace of each request, in a span that lasts until the last byte of the response.
@@ -47,7 +47,10 @@ pub struct ServerLayer {
 impl ServerLayer {
     /// Opens a span per request, of the global tracer provider as it is when the first request comes.
     pub fn new() -> Self {
-        Self::with(Some(Arc::new(Spans::global())), Some(Arc::new(Metrics::global(Side::Server))))
+        Self::with(
+            Some(Arc::new(SpanSource::global())),
+            Some(Arc::new(Metrics::global(Side::Server))),
+        )
     }
 
     /// Opens no spans and measures nothing: what came in is what goes out (rule TP-10).
@@ -55,7 +58,7 @@ impl ServerLayer {
         Self::with(None, None)
     }
 
-    fn with(spans: Option<Arc<Spans>>, metrics: Option<Arc<Metrics>>) -> Self {
+    fn with(spans: Option<Arc<SpanSource>>, metrics: Option<Arc<Metrics>>) -> Self {
         let config = Config {
             propagator: Propagator::default(),
             spans,
@@ -85,7 +88,16 @@ impl ServerLayer {
         P: TracerProvider,
         P::Tracer: Tracer<Span: Send + Sync + 'static> + Send + Sync + 'static,
     {
-        self.set(|config| config.spans = Some(Arc::new(Spans::of(&provider))))
+        self.set(|config| config.spans = Some(Arc::new(SpanSource::of(&provider))))
+    }
+
+    /// Opens a span of this kind per request; OpenTelemetry's without it. Which one to take, the
+    /// [module](crate::http#with-tracing) says.
+    ///
+    /// Those of `tracing` go where its subscriber takes them. A provider is of no use then: naming one
+    /// later says that they are OpenTelemetry's after all.
+    pub fn spans(self, spans: Spans) -> Self {
+        self.set(|config| config.spans = Some(SpanSource::switched(config.spans.take(), spans)))
     }
 
     /// Measures with this provider instead of the global one.

@@ -24,6 +24,8 @@ use crate::otel::ContextExt;
 use crate::propagation::{Field, Format, Propagator, Targets};
 
 mod metrics;
+#[cfg(feature = "tracing")]
+mod with_tracing;
 
 const PARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 const STALE: &str = "00-11111111111111111111111111111111-1111111111111111-01";

@@ -28,6 +28,8 @@ use crate::propagation::Trust;
 mod contract;
 mod metrics;
 mod settings;
+#[cfg(feature = "tracing")]
+mod with_tracing;
 
 const PARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 const OTHER: &str = "11111111111111111111111111111111-00f067aa0ba902b7-1";

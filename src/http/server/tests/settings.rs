@@ -209,7 +209,7 @@ fn a_second_host_is_not_taken_for_the_first() {
 
 /// Keeps what asks for it, whatever the parent says.
 #[derive(Clone, Debug)]
-struct KeepsDebug;
+pub(super) struct KeepsDebug;
 
 impl ShouldSample for KeepsDebug {
     fn should_sample(

@@ -1,0 +1,15 @@
+//! The span of a request as users of `tracing` see it.
+
+#[cfg(not(feature = "tracing"))]
+mod absent;
+#[cfg(feature = "tracing")]
+mod ambient;
+#[cfg(feature = "tracing")]
+mod present;
+
+#[cfg(not(feature = "tracing"))]
+pub(super) use absent::TracingSpan;
+#[cfg(feature = "tracing")]
+pub(super) use ambient::ambient;
+#[cfg(feature = "tracing")]
+pub(super) use present::{TracingSpan, open};

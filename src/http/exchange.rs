@@ -3,13 +3,14 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ::http::StatusCode;
+use ::http::{HeaderMap, StatusCode};
 use opentelemetry::trace::{Status, TraceContextExt};
 use opentelemetry::{Context, KeyValue};
 
 use super::captured::CapturedHeaders;
+use super::grpc::{self, Rpc};
 use super::hooks::Hooks;
-use super::metrics::{Ended, Metered};
+use super::metrics::{Call, Ended, Metered};
 use super::side::Side;
 use super::spans::OpenedSpan;
 use super::{EndView, Ending, Outcome, RequestView, ResponseView, semconv};
@@ -47,6 +48,7 @@ struct Live {
     metered: Option<Box<Metered>>,
     /// Only somebody who asks for the duration pays for the clock.
     started: Option<Instant>,
+    rpc: Option<Box<Rpc>>,
 }
 
 impl Exchange {
@@ -67,8 +69,20 @@ impl Exchange {
             body_bytes: 0,
             metered: None,
             started: hooks.on_end.is_some().then(Instant::now),
+            rpc: None,
         });
         exchange
+    }
+
+    /// The request is a call of gRPC.
+    pub(super) fn calls(&mut self, rpc: Rpc) {
+        if let Some(live) = &mut self.live {
+            live.rpc = Some(Box::new(rpc));
+        }
+    }
+
+    pub(super) fn is_rpc(&self) -> bool {
+        self.live.as_ref().is_some_and(|live| live.rpc.is_some())
     }
 
     /// Measured until the end.
@@ -125,6 +139,13 @@ impl Exchange {
         }
     }
 
+    /// Notes what stands behind the body.
+    pub(super) fn trailers(&mut self, trailers: &HeaderMap) {
+        if let Some(rpc) = self.live.as_mut().and_then(|live| live.rpc.as_mut()) {
+            rpc.read(trailers);
+        }
+    }
+
     /// Counts bytes of the body that were handed over.
     pub(super) fn count(&mut self, bytes: usize) {
         if let Some(live) = &mut self.live {
@@ -142,19 +163,36 @@ impl Exchange {
 
     /// Ends span and measurement; later calls do nothing.
     pub(super) fn finish(&mut self, ending: Ending) {
-        if let Some(live) = self.live.take() {
+        if let Some(mut live) = self.live.take() {
+            if live.rpc.is_some() {
+                live.settle(&self.cx, ending);
+            }
             live.finish(&self.cx, ending);
         }
+    }
+
+    /// Ends with the headers, whatever comes behind them.
+    pub(super) fn finish_at_headers(&mut self) {
+        if let Some(rpc) = self.live.as_mut().and_then(|live| live.rpc.as_mut()) {
+            rpc.stop_at_headers();
+        }
+        self.finish(Ending::Complete);
     }
 }
 
 impl Live {
     fn note(&mut self, cx: &Context, response: ResponseView<'_>, captured: &CapturedHeaders) {
         self.status = Some(response.status());
+        if let Some(rpc) = &mut self.rpc {
+            self.complete = rpc.answer(response);
+        }
         if self.recording {
             let span = cx.span();
-            let code = i64::from(response.status().as_u16());
-            span.set_attribute(KeyValue::new(semconv::HTTP_RESPONSE_STATUS_CODE, code));
+            // Every answer of gRPC is a 200: what has gone wrong is told otherwise.
+            if self.rpc.is_none() || response.status() != StatusCode::OK {
+                let code = i64::from(response.status().as_u16());
+                span.set_attribute(KeyValue::new(semconv::HTTP_RESPONSE_STATUS_CODE, code));
+            }
             span.set_attributes(captured.of(response.headers()));
         }
     }
@@ -187,6 +225,26 @@ impl Live {
         cx.span().end();
     }
 
+    /// What has become of a call of gRPC, which its last bytes tell. Out of the way of other requests.
+    #[cold]
+    fn settle(&mut self, cx: &Context, ending: Ending) {
+        let Some(rpc) = &mut self.rpc else { return };
+        let status = rpc.end(ending);
+        if self.recording {
+            let span = cx.span();
+            if let Some(status) = status {
+                span.set_attribute(KeyValue::new(grpc::RPC_RESPONSE_STATUS_CODE, status));
+            }
+            let server = self.hooks.side == Side::Server;
+            if server && rpc.is_unknown() && self.hooks.span_name.is_none() {
+                span.update_name(grpc::SYSTEM);
+            }
+        }
+        if let (Some(status), Ending::Complete) = (status, ending) {
+            self.judge(cx, Outcome::GrpcStatus(status));
+        }
+    }
+
     fn record(&self, cx: &Context, metered: Metered) {
         let learned = self.learned(cx);
         let ended = Ended {
@@ -195,6 +253,10 @@ impl Live {
             route: learned.and_then(Learned::route).map(AsRef::as_ref),
             labels: learned.map(Learned::take_labels).unwrap_or_default(),
             response_bytes: self.status.is_some().then_some(self.body_bytes),
+            call: self
+                .rpc
+                .as_deref()
+                .map(|rpc| Call { method: rpc.method(self.hooks.side), status: rpc.status() }),
         };
         // What an exemplar points to is the span that is current when something is measured.
         let _current = cx.clone().attach();
@@ -209,6 +271,7 @@ impl Live {
             route: self.learned(cx).and_then(Learned::route).map(AsRef::as_ref),
             duration: self.started.map_or(Duration::ZERO, |started| started.elapsed()),
             body_bytes: self.body_bytes,
+            grpc_status: self.rpc.as_deref().and_then(Rpc::status),
         }
     }
 

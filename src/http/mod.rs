@@ -59,6 +59,7 @@ mod captured;
 mod client;
 mod exchange;
 mod first_seen;
+mod grpc;
 mod hooks;
 mod metrics;
 mod observed;

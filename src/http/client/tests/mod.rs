@@ -23,6 +23,7 @@ use crate::http::{Outcome, ServerLayer, SpanEnd, TracedBody};
 use crate::otel::ContextExt;
 use crate::propagation::{Field, Format, Propagator, Targets};
 
+mod grpc;
 mod metrics;
 
 const PARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";

@@ -5,7 +5,11 @@
 #[cfg(test)]
 mod bridge;
 #[cfg(test)]
+mod checked_spans;
+#[cfg(test)]
 mod conformance;
+#[cfg(test)]
+mod grpc;
 #[cfg(test)]
 mod http;
 #[cfg(test)]

@@ -16,6 +16,8 @@ mod http;
 mod http_client;
 #[cfg(test)]
 mod properties;
+#[cfg(all(test, feature = "sentry"))]
+mod sentry;
 #[cfg(test)]
 mod vectors;
 #[cfg(test)]

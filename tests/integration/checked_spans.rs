@@ -21,7 +21,7 @@ impl CheckedSpans {
         Self::of(InMemorySpans::for_service(name))
     }
 
-    fn of(spans: InMemorySpans) -> Self {
+    pub(crate) fn of(spans: InMemorySpans) -> Self {
         let check = LeakCheck::new().spans(&spans);
         Self { spans, _check: check }
     }

@@ -107,7 +107,9 @@ mod tests {
     #[test]
     fn an_event_outside_of_any_trace_keeps_sentrys() {
         let trace = captured(Current::new());
-        assert_ne!(trace.trace_id, TRACE.to_bytes().into());
+        for ours in [TRACE, TraceId::INVALID] {
+            assert_ne!(trace.trace_id, ours.to_bytes().into());
+        }
         assert_eq!(trace.parent_span_id, None);
     }
 

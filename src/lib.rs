@@ -54,6 +54,7 @@
 //! | `json` | with `websocket` | JSON objects as carriers, among them CloudEvents |
 //! | `tonic` | | gRPC metadata as a carrier |
 //! | `nats` | | NATS message headers as a carrier |
+//! | `sentry` | | errors that Sentry captures, in the current trace of [`otel`] |
 //!
 //! A feature never changes what is there without it.
 //!

@@ -38,6 +38,10 @@ pub const ENVELOPE_CONTEXT_BYTES: usize = 16 * 1024;
 /// longer is cut: nobody reads it, and every span would carry it to the back end.
 pub const HTTP_ATTRIBUTE_BYTES: usize = 2048;
 
+/// Bytes of a method of gRPC with its service. Names are written by people; what is longer has another
+/// purpose, and is no name of a span.
+pub const RPC_METHOD_BYTES: usize = 256;
+
 /// Values of one captured header that become an attribute; what comes behind is left out.
 pub const CAPTURED_VALUES: usize = 16;
 

@@ -62,6 +62,9 @@ impl<B: Body> Body for TracedBody<B> {
             Some(Ok(frame)) => {
                 let bytes = frame.data_ref().map_or(0, Buf::remaining);
                 this.exchange.count(bytes);
+                if let Some(trailers) = frame.trailers_ref() {
+                    this.exchange.trailers(trailers);
+                }
                 if let Some(left) = this.left.as_mut() {
                     *left = left.saturating_sub(bytes as u64);
                 }

@@ -3,17 +3,18 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ::http::StatusCode;
-use opentelemetry::trace::{Status, TraceContextExt};
+use ::http::{HeaderMap, StatusCode};
+use opentelemetry::trace::TraceContextExt;
 use opentelemetry::{Context, KeyValue};
 
+use super::active::Active;
 use super::captured::CapturedHeaders;
+use super::grpc::{self, Rpc};
 use super::hooks::Hooks;
-use super::metrics::{Ended, Metered};
+use super::metrics::{Call, Ended, Metered};
 use super::side::Side;
-use super::spans::OpenedSpan;
 use super::tracing_span::TracingSpan;
-use super::{EndView, Ending, Outcome, RequestView, ResponseView, semconv};
+use super::{EndView, Ending, Outcome, RequestView, ResponseView};
 use crate::otel::{self, Learned};
 
 /// One request and its response, of a server or of a client: the context that is current while they
@@ -27,11 +28,7 @@ use crate::otel::{self, Learned};
 /// The default has an empty context and nothing to end.
 #[derive(Default)]
 pub(super) struct Exchange {
-    cx: Context,
-    /// Nothing depends on what is current: 110 instructions less for each call, poll and frame.
-    aside: bool,
-    /// Entered where the context is current.
-    tracing: Option<TracingSpan>,
+    active: Active,
     /// Somebody else's code is running. Still true in `drop` only if it panicked, even if the panic
     /// was caught further out in the meantime.
     inside: bool,
@@ -41,7 +38,6 @@ pub(super) struct Exchange {
 
 struct Live {
     hooks: Arc<Hooks>,
-    recording: bool,
     /// Nothing is missing but the end itself: a drop is that end.
     complete: bool,
     status: Option<StatusCode>,
@@ -52,36 +48,49 @@ struct Live {
     metered: Option<Box<Metered>>,
     /// Only somebody who asks for the duration pays for the clock.
     started: Option<Instant>,
+    rpc: Option<Box<Rpc>>,
 }
 
 impl Exchange {
     pub(super) fn without_span(cx: Context) -> Self {
-        let mut exchange = Self::default();
-        exchange.cx = cx;
-        exchange
+        Self::within(Active::without_span(cx))
     }
 
     /// Leaves what is current as it is.
     pub(super) fn aside() -> Self {
+        Self::within(Active::aside())
+    }
+
+    fn within(active: Active) -> Self {
         let mut exchange = Self::default();
-        exchange.aside = true;
+        exchange.active = active;
         exchange
     }
 
-    pub(super) fn with_span(opened: OpenedSpan, hooks: &Arc<Hooks>) -> Self {
-        let mut exchange = Self::without_span(opened.cx);
-        exchange.tracing = opened.tracing;
+    pub(super) fn with_span(active: Active, hooks: &Arc<Hooks>) -> Self {
+        let mut exchange = Self::within(active);
         exchange.live = Some(Live {
             hooks: Arc::clone(hooks),
-            recording: opened.recording,
             complete: false,
             status: None,
             error_type: None,
             body_bytes: 0,
             metered: None,
             started: hooks.on_end.is_some().then(Instant::now),
+            rpc: None,
         });
         exchange
+    }
+
+    /// The request is a call of gRPC.
+    pub(super) fn calls(&mut self, rpc: Rpc) {
+        if let Some(live) = &mut self.live {
+            live.rpc = Some(Box::new(rpc));
+        }
+    }
+
+    pub(super) fn is_rpc(&self) -> bool {
+        self.live.as_ref().is_some_and(|live| live.rpc.is_some())
     }
 
     /// Measured until the end.
@@ -92,7 +101,7 @@ impl Exchange {
     }
 
     pub(super) fn cx(&self) -> &Context {
-        &self.cx
+        &self.active.cx
     }
 
     /// Whether there is an end to come.
@@ -111,12 +120,9 @@ impl Exchange {
     /// Runs somebody else's code with the context as the current one.
     pub(super) fn run<T>(&mut self, work: impl FnOnce() -> T) -> T {
         self.inside = true;
-        let out = {
-            // Entering a span may make a context current by itself: ours goes on top of that.
-            let _entered = self.tracing.as_ref().map(TracingSpan::enter);
-            let _current = (!self.aside).then(|| self.cx.clone().attach());
-            work()
-        };
+        let current = self.active.enter();
+        let out = work();
+        drop(current);
         self.inside = false;
         out
     }
@@ -125,7 +131,7 @@ impl Exchange {
     pub(super) fn announce(&mut self, request: RequestView<'_>) {
         let Some(live) = &self.live else { return };
         if let Some(on_request) = live.hooks.on_request.clone() {
-            let cx = self.cx.clone();
+            let cx = self.active.cx.clone();
             self.run(|| on_request(request, &cx.span()));
         }
     }
@@ -133,13 +139,20 @@ impl Exchange {
     /// Notes the response, and asks the hooks what it means.
     pub(super) fn answer(&mut self, response: ResponseView<'_>, captured: &CapturedHeaders) {
         let Some(live) = &mut self.live else { return };
-        live.note(&self.cx, self.tracing.as_ref(), response, captured);
-        live.judge(&self.cx, self.tracing.as_ref(), Outcome::Response(response));
+        live.note(&self.active, response, captured);
+        live.judge(&self.active, Outcome::Response(response));
         self.rename();
         let Some(live) = &self.live else { return };
         if let Some(on_response) = live.hooks.on_response.clone() {
-            let cx = self.cx.clone();
+            let cx = self.active.cx.clone();
             self.run(|| on_response(response, &cx.span()));
+        }
+    }
+
+    /// Notes what stands behind the body.
+    pub(super) fn trailers(&mut self, trailers: &HeaderMap) {
+        if let Some(rpc) = self.live.as_mut().and_then(|live| live.rpc.as_mut()) {
+            rpc.read(trailers);
         }
     }
 
@@ -153,7 +166,7 @@ impl Exchange {
     /// Ends with what the hooks may take for an error.
     pub(super) fn end_with(&mut self, ending: Ending, outcome: Outcome<'_>) {
         if let Some(live) = &mut self.live {
-            live.judge(&self.cx, self.tracing.as_ref(), outcome);
+            live.judge(&self.active, outcome);
         }
         self.finish(ending);
     }
@@ -161,76 +174,87 @@ impl Exchange {
     /// Ends span and measurement; later calls do nothing.
     pub(super) fn finish(&mut self, ending: Ending) {
         self.rename();
-        if let Some(live) = self.live.take() {
-            live.finish(&self.cx, self.tracing.as_ref(), ending);
+        if let Some(mut live) = self.live.take() {
+            if live.rpc.is_some() {
+                live.settle(&mut self.active, ending);
+            }
+            live.finish(&self.active, ending);
         }
     }
 
     /// Tells log lines the name, if it turned out late.
     fn rename(&mut self) {
-        let (Some(tracing), Some(live)) = (&mut self.tracing, &self.live) else { return };
-        if let Some(name) = live.learned(&self.cx).and_then(Learned::transaction) {
-            tracing.rename(name);
+        if self.active.tracing.is_none() {
+            return;
         }
+        let learned = self.live.as_ref().and_then(|live| live.learned(&self.active.cx));
+        if let Some(name) = learned.and_then(Learned::transaction).cloned() {
+            self.active.rename_in_tracing(&name);
+        }
+    }
+
+    /// Ends with the headers, whatever comes behind them.
+    pub(super) fn finish_at_headers(&mut self) {
+        if let Some(rpc) = self.live.as_mut().and_then(|live| live.rpc.as_mut()) {
+            rpc.stop_at_headers();
+        }
+        self.finish(Ending::Complete);
     }
 }
 
 impl Live {
-    fn note(
-        &mut self,
-        cx: &Context,
-        tracing: Option<&TracingSpan>,
-        response: ResponseView<'_>,
-        captured: &CapturedHeaders,
-    ) {
-        self.status = Some(response.status());
-        if let Some(tracing) = tracing {
-            tracing.record_status(response.status());
+    fn note(&mut self, active: &Active, response: ResponseView<'_>, captured: &CapturedHeaders) {
+        let status = response.status();
+        self.status = Some(status);
+        if let Some(rpc) = &mut self.rpc {
+            self.complete = rpc.answer(response);
         }
-        if self.recording {
-            let span = cx.span();
-            if tracing.is_none() {
-                let code = i64::from(response.status().as_u16());
-                span.set_attribute(KeyValue::new(semconv::HTTP_RESPONSE_STATUS_CODE, code));
-            }
-            span.set_attributes(captured.of(response.headers()));
+        // Every answer of gRPC is a 200: what has gone wrong is told otherwise.
+        if self.rpc.is_none() || status != StatusCode::OK {
+            active.tell_status(status);
+        }
+        if active.recording {
+            active.cx.span().set_attributes(captured.of(response.headers()));
         }
     }
 
-    fn judge(&mut self, cx: &Context, tracing: Option<&TracingSpan>, outcome: Outcome<'_>) {
-        if let Some(error_type) = self.hooks.error_type(outcome) {
-            self.fail(cx, tracing, error_type);
+    fn judge(&mut self, active: &Active, outcome: Outcome<'_>) {
+        let error_type = self.hooks.error_type(outcome).filter(|_| self.error_type.is_none());
+        if let Some(error_type) = error_type {
+            active.tell_error(error_type.clone());
+            self.error_type = Some(error_type);
         }
     }
 
-    fn fail(&mut self, cx: &Context, tracing: Option<&TracingSpan>, error_type: Cow<'static, str>) {
-        if self.error_type.is_some() {
-            return;
-        }
-        if let Some(tracing) = tracing {
-            tracing.record_error_type(&error_type);
-        }
-        if self.recording {
-            let span = cx.span();
-            if tracing.is_none() {
-                span.set_attribute(KeyValue::new(semconv::ERROR_TYPE, error_type.clone()));
-            }
-            span.set_status(Status::error(""));
-        }
-        self.error_type = Some(error_type);
-    }
-
-    fn finish(mut self, cx: &Context, tracing: Option<&TracingSpan>, ending: Ending) {
+    fn finish(mut self, active: &Active, ending: Ending) {
         if let Some(metered) = self.metered.take() {
-            self.record(cx, *metered);
+            self.record(&active.cx, *metered);
         }
         if let Some(on_end) = &self.hooks.on_end {
             // Left again before the end, which locks the span: what an exporter logs meanwhile would
             // become an event of it, and wait for that lock for ever.
-            let _entered = tracing.map(TracingSpan::enter);
-            on_end(self.end_view(cx, ending), &cx.span());
+            let _entered = active.tracing.as_ref().map(TracingSpan::enter);
+            on_end(self.end_view(&active.cx, ending), &active.cx.span());
         }
-        cx.span().end();
+        active.cx.span().end();
+    }
+
+    /// What has become of a call of gRPC, which its last bytes tell. Out of the way of other requests.
+    #[cold]
+    fn settle(&mut self, active: &mut Active, ending: Ending) {
+        let Some(rpc) = &mut self.rpc else { return };
+        let status = rpc.end(ending);
+        if let Some(status) = status.filter(|_| active.recording) {
+            active.tell(KeyValue::new(grpc::RPC_RESPONSE_STATUS_CODE, status));
+        }
+        let server = self.hooks.side == Side::Server;
+        if server && rpc.is_unknown() && self.hooks.span_name.is_none() {
+            active.cx.span().update_name(grpc::SYSTEM);
+            active.rename_in_tracing(grpc::SYSTEM);
+        }
+        if let (Some(status), Ending::Complete) = (status, ending) {
+            self.judge(active, Outcome::GrpcStatus(status));
+        }
     }
 
     fn record(&self, cx: &Context, metered: Metered) {
@@ -241,6 +265,10 @@ impl Live {
             route: learned.and_then(Learned::route).map(AsRef::as_ref),
             labels: learned.map(Learned::take_labels).unwrap_or_default(),
             response_bytes: self.status.is_some().then_some(self.body_bytes),
+            call: self
+                .rpc
+                .as_deref()
+                .map(|rpc| Call { method: rpc.method(self.hooks.side), status: rpc.status() }),
         };
         // What an exemplar points to is the span that is current when something is measured.
         let _current = cx.clone().attach();
@@ -255,6 +283,7 @@ impl Live {
             route: self.learned(cx).and_then(Learned::route).map(AsRef::as_ref),
             duration: self.started.map_or(Duration::ZERO, |started| started.elapsed()),
             body_bytes: self.body_bytes,
+            grpc_status: self.rpc.as_deref().and_then(Rpc::status),
         }
     }
 

@@ -41,6 +41,8 @@ impl Hooks {
     pub(super) fn error_type(&self, outcome: Outcome<'_>) -> Option<Cow<'static, str>> {
         match (&self.classify_error, self.side) {
             (Some(classify), _) => classify(outcome),
+            // Most are none: 40 instructions saved.
+            (None, _) if outcome.is_success() => None,
             (None, Side::Client) => outcome.client_error_type(),
             (None, Side::Server) => outcome.error_type(),
         }

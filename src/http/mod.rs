@@ -92,6 +92,7 @@
 //! - An exported span has the ids as attributes too. The usual format of log lines appends a name that
 //!   turned out late, so that both names stand there.
 
+mod active;
 #[cfg(feature = "axum")]
 mod axum;
 mod body;
@@ -99,6 +100,7 @@ mod captured;
 mod client;
 mod exchange;
 mod first_seen;
+mod grpc;
 mod hooks;
 mod metrics;
 mod observed;

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use ::http::StatusCode;
 
-use super::{ResponseView, semconv};
+use super::{ResponseView, grpc, semconv};
 
 /// What may or may not be an error, for
 /// [`ServerLayer::classify_error`](super::ServerLayer::classify_error) and
@@ -17,6 +17,9 @@ pub enum Outcome<'a> {
     ServiceError(&'static str),
     /// The response's body failed, with an error of the named type; `_OTHER` if the type says nothing.
     BodyError(&'static str),
+    /// A call of gRPC has come to its end, with the status of this name, like `NOT_FOUND`. It is
+    /// `UNKNOWN` if there is none, or none that gRPC knows.
+    GrpcStatus(&'static str),
     /// The future or the body was dropped before its end.
     Cancelled,
     /// The service or the body panicked.
@@ -24,8 +27,14 @@ pub enum Outcome<'a> {
 }
 
 impl Outcome<'_> {
+    /// An answer that neither side takes for an error.
+    pub(super) fn is_success(self) -> bool {
+        matches!(self, Self::Response(response) if response.status().as_u16() < 400)
+    }
+
     /// The value of `error.type` that a server has by default, if this is an error: the status if it
-    /// is 500 or above, the type of the error, `cancelled` or `panic`.
+    /// is 500 or above, the status of gRPC if it is `UNKNOWN`, `DEADLINE_EXCEEDED`, `UNIMPLEMENTED`,
+    /// `INTERNAL`, `UNAVAILABLE` or `DATA_LOSS`, the type of the error, `cancelled` or `panic`.
     #[must_use]
     pub fn error_type(self) -> Option<Cow<'static, str>> {
         match self {
@@ -34,13 +43,14 @@ impl Outcome<'_> {
                 status.is_server_error().then(|| Cow::Owned(status.as_str().to_owned()))
             }
             Self::ServiceError(name) | Self::BodyError(name) => Some(Cow::Borrowed(name)),
+            Self::GrpcStatus(name) => grpc::server_error(name),
             Self::Cancelled => Some(Cow::Borrowed(semconv::CANCELLED)),
             Self::Panicked => Some(Cow::Borrowed(semconv::PANIC)),
         }
     }
 
     /// The value of `error.type` that a client has by default, if this is an error: the status if it
-    /// is 400 or above, the type of the error, or `panic`. Being dropped is none: the caller is free
+    /// is 400 or above, any status of gRPC but `OK`, the type of the error, or `panic`. Being dropped is none: the caller is free
     /// to go.
     #[must_use]
     pub fn client_error_type(self) -> Option<Cow<'static, str>> {
@@ -48,6 +58,7 @@ impl Outcome<'_> {
             Self::Response(response) if response.status().is_client_error() => {
                 Some(Cow::Owned(response.status().as_str().to_owned()))
             }
+            Self::GrpcStatus(name) => grpc::client_error(name),
             Self::Cancelled => None,
             other => other.error_type(),
         }
@@ -79,6 +90,7 @@ pub struct EndView<'a> {
     pub(super) route: Option<&'a str>,
     pub(super) duration: Duration,
     pub(super) body_bytes: u64,
+    pub(super) grpc_status: Option<&'static str>,
 }
 
 impl<'a> EndView<'a> {
@@ -92,6 +104,13 @@ impl<'a> EndView<'a> {
     #[must_use]
     pub fn status(self) -> Option<StatusCode> {
         self.status
+    }
+
+    /// The name of the status of a call of gRPC, like `NOT_FOUND`. `None` for other requests, and if
+    /// none came: a call whose service or body failed, or whose span ended with the headers.
+    #[must_use]
+    pub fn grpc_status(self) -> Option<&'static str> {
+        self.grpc_status
     }
 
     /// The value of `error.type`, if the request counts as an error. An answer of 500 whose body

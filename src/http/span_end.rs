@@ -7,7 +7,8 @@ pub enum SpanEnd {
     /// who read what they get.
     BodyEnd,
     /// With the response's headers, whatever becomes of the body. The default of a
-    /// [`ClientLayer`](super::ClientLayer), whose caller may read the body much later, or never; for
-    /// servers whose bodies last for hours, and for comparison with layers that know nothing else.
+    /// [`ClientLayer`](super::ClientLayer), whose caller may read the body much later, or never; except
+    /// for calls of gRPC, which tell behind the body how they went. For servers whose bodies last for
+    /// hours, and for comparison with layers that know nothing else.
     Headers,
 }

@@ -6,9 +6,9 @@ use std::sync::{Arc, LazyLock};
 use opentelemetry::trace::{Link, SpanBuilder, SpanKind, TraceContextExt, Tracer, TracerProvider};
 use opentelemetry::{Context, InstrumentationScope, KeyValue, global};
 
+use super::active::Active;
 #[cfg(feature = "tracing")]
 use super::tracing_span;
-use super::tracing_span::TracingSpan;
 
 /// Whose spans a layer opens: see [`ServerLayer::spans`](super::ServerLayer::spans).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -72,7 +72,7 @@ impl SpanSource {
         parent: &Context,
         opening: Opening,
         describe: impl FnOnce() -> Description,
-    ) -> OpenedSpan {
+    ) -> Active {
         match self {
             Self::OpenTelemetry(opener) => opener.open(parent, opening, describe),
             #[cfg(feature = "tracing")]
@@ -129,7 +129,7 @@ impl Opener {
         parent: &Context,
         opening: Opening,
         describe: impl FnOnce() -> Description,
-    ) -> OpenedSpan {
+    ) -> Active {
         let mut builder = SpanBuilder::from_name(opening.plain_name).with_kind(opening.kind);
         builder.links = opening.link.map(|link| vec![link]);
         let mut attributes = opening.hint;
@@ -143,16 +143,14 @@ impl Opener {
             Some(describe)
         };
         builder.attributes = (!attributes.is_empty()).then_some(attributes);
-        let cx = (self.open)(builder, parent);
-        let span = cx.span();
-        let recording = span.is_recording();
-        if let (true, Some(describe)) = (recording, describe) {
-            let description = describe();
+        let active = Active::with_span((self.open)(builder, parent), None);
+        if let (true, Some(describe)) = (active.recording, describe) {
+            let (description, span) = (describe(), active.cx.span());
             span.update_name(description.name);
             span.set_attributes(description.attributes);
         }
-        self.note_idle(parent, &cx);
-        OpenedSpan { cx, recording, tracing: None }
+        self.note_idle(parent, &active.cx);
+        active
     }
 
     fn note_idle(&self, parent: &Context, cx: &Context) {
@@ -188,13 +186,6 @@ pub(super) struct Opening {
 pub(super) struct Description {
     pub(super) name: Cow<'static, str>,
     pub(super) attributes: Vec<KeyValue>,
-}
-
-/// A span that has not ended, inside the context that it is the active span of.
-pub(super) struct OpenedSpan {
-    pub(super) cx: Context,
-    pub(super) recording: bool,
-    pub(super) tracing: Option<TracingSpan>,
 }
 
 /// The instrumentation scope of everything that this crate records.

@@ -43,6 +43,8 @@ mod ot;
 mod ratio;
 #[cfg(feature = "sdk")]
 mod sampler;
+#[cfg(feature = "sentry")]
+mod sentry;
 mod text_map;
 
 pub use bridge::{ContextExt, link_to};
@@ -55,6 +57,8 @@ pub(crate) use learned::Learned;
 pub use ratio::RatioBased;
 #[cfg(feature = "sdk")]
 pub use sampler::ParentBased;
+#[cfg(feature = "sentry")]
+pub use sentry::SentryIntegration;
 pub use text_map::TextMap;
 
 #[cfg(doc)]

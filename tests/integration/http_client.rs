@@ -13,6 +13,7 @@ use throughline::http::ClientLayer;
 use throughline::propagation::Targets;
 use throughline_testkit::InMemorySpans;
 
+use super::checked_spans::CheckedSpans;
 use super::http::{PATIENCE, finished, plain_client, request, serve, server_layer};
 
 mod connection;

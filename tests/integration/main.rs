@@ -5,13 +5,19 @@
 #[cfg(test)]
 mod bridge;
 #[cfg(test)]
+mod checked_spans;
+#[cfg(test)]
 mod conformance;
+#[cfg(test)]
+mod grpc;
 #[cfg(test)]
 mod http;
 #[cfg(test)]
 mod http_client;
 #[cfg(test)]
 mod properties;
+#[cfg(all(test, feature = "sentry"))]
+mod sentry;
 #[cfg(test)]
 mod vectors;
 #[cfg(test)]

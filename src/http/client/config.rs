@@ -9,6 +9,7 @@ use super::NoPropagate;
 use super::span::Describing;
 use crate::http::captured::CapturedHeaders;
 use crate::http::exchange::Exchange;
+use crate::http::grpc::Rpc;
 use crate::http::hooks::Hooks;
 use crate::http::metrics::Metrics;
 use crate::http::observed::Observed;
@@ -25,7 +26,8 @@ pub(super) struct Config {
     pub(super) targets: Targets,
     pub(super) spans: Option<Arc<SpanSource>>,
     pub(super) metrics: Option<Arc<Metrics>>,
-    pub(super) span_end: SpanEnd,
+    /// By default the headers, which tell how a request went, except for one of gRPC.
+    pub(super) span_end: Option<SpanEnd>,
     pub(super) filter: Option<Arc<Filter>>,
     pub(super) describing: Describing,
     pub(super) response_headers: CapturedHeaders,
@@ -57,14 +59,26 @@ impl Config {
     }
 
     fn observe(&self, spans: &SpanSource, cx: &Context, request: RequestView<'_>) -> Exchange {
-        let opened =
-            spans.open(cx, opening(cx, request), || self.describing.describe(request, &self.hooks));
+        let rpc = Rpc::of(request);
+        let opened = spans.open(cx, opening(cx, request), || {
+            self.describing.describe(request, rpc.as_ref(), &self.hooks)
+        });
         let mut exchange = Exchange::with_span(opened, &self.hooks);
+        if let Some(rpc) = rpc {
+            exchange.calls(rpc);
+        }
         if let Some(metrics) = &self.metrics {
             exchange.metered(metrics.begin(self.describing.labels(request), None));
         }
         exchange.announce(request);
         exchange
+    }
+
+    pub(super) fn waits_for_body(&self, exchange: &Exchange) -> bool {
+        match self.span_end {
+            Some(end) => end == SpanEnd::BodyEnd,
+            None => exchange.is_rpc(),
+        }
     }
 
     /// Notes what came back. A failure is the end, and so are the headers unless the body is waited for.
@@ -75,8 +89,8 @@ impl Config {
         match result {
             Ok(response) => {
                 exchange.answer(ResponseView::from(response), &self.response_headers);
-                if self.span_end == SpanEnd::Headers {
-                    exchange.finish(Ending::Complete);
+                if !self.waits_for_body(exchange) {
+                    exchange.finish_at_headers();
                 }
             }
             Err(_) => {

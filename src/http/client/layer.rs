@@ -22,6 +22,13 @@ use crate::propagation::{Propagator, Targets};
 /// It is an error if the status is 400 or above, or if the call fails; not if the caller drops it.
 /// Requests that have a span are measured too, with the conventions' `http.client.request.duration`.
 ///
+/// A call of gRPC has a span after the conventions for
+/// [gRPC](https://opentelemetry.io/docs/specs/semconv/rpc/grpc/) instead, a release candidate: it is named
+/// `package.Service/Method`, lasts until the trailers, and is an error if the status there is not `OK`.
+/// What is measured of it is `rpc.client.call.duration`. tonic's clients name the server that they call
+/// only to what is inside of a channel: with `with_origin` they name it to the layer too, for
+/// `server.address` and for [`targets`](Self::targets).
+///
 /// Trace headers are replaced, never added to, and removed if there is no trace to send. A request
 /// whose target holds credentials gets none. Where telemetry is suppressed, as in the calls of an
 /// exporter, requests are passed on untouched.
@@ -60,7 +67,7 @@ impl ClientLayer {
             targets: Targets::all(),
             spans,
             metrics,
-            span_end: SpanEnd::Headers,
+            span_end: None,
             filter: None,
             describing: Describing::default(),
             response_headers: CapturedHeaders::default(),
@@ -125,9 +132,10 @@ impl ClientLayer {
         })
     }
 
-    /// When the span ends; with the response's headers by default.
+    /// When the span ends; by default with the response's headers, and that of a call of gRPC with its
+    /// body, behind which stands how it went.
     pub fn span_end(self, end: SpanEnd) -> Self {
-        self.set(|config| config.span_end = end)
+        self.set(|config| config.span_end = Some(end))
     }
 
     /// Opens spans only for requests that pass the filter, and measures only those. The others carry

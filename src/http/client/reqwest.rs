@@ -17,8 +17,8 @@ use tower::{Layer, Service};
 use super::config::Config;
 use super::future::Call;
 use super::{ClientLayer, ClientService};
+use crate::http::TracedBody;
 use crate::http::exchange::Exchange;
-use crate::http::{SpanEnd, TracedBody};
 
 /// Sends a request of reqwest through a [`ClientLayer`].
 ///
@@ -106,7 +106,7 @@ impl<S: Service<Request>> ClientService<S> {
     ) -> ReqwestFuture<S::Future> {
         let mut exchange = begin(&self.config, &mut request, extensions);
         let inner = exchange.run(|| self.inner.call(request));
-        let streams = self.config.span_end != SpanEnd::Headers;
+        let streams = self.config.waits_for_body(&exchange);
         ReqwestFuture { call: Call::new(inner, exchange, Arc::clone(&self.config)), streams }
     }
 }

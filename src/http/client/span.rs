@@ -8,6 +8,7 @@ use super::{ResendCount, UrlTemplate};
 use crate::http::RequestView;
 use crate::http::captured::CapturedHeaders;
 use crate::http::first_seen::FirstSeen;
+use crate::http::grpc::Rpc;
 use crate::http::hooks::Hooks;
 use crate::http::metrics::Labels;
 use crate::http::query::Query;
@@ -25,23 +26,34 @@ pub(super) struct Describing {
 impl Describing {
     /// Name and attributes of a span, without credentials, and with no more of headers and query than
     /// what was asked for.
-    pub(super) fn describe(&self, request: RequestView<'_>, hooks: &Hooks) -> Description {
+    pub(super) fn describe(
+        &self,
+        request: RequestView<'_>,
+        rpc: Option<&Rpc>,
+        hooks: &Hooks,
+    ) -> Description {
         let method = KnownMethod::of(request.method());
         let template = template(request);
         let mut attributes = Vec::with_capacity(ATTRIBUTES + self.request_headers.len());
-        attributes.push(KeyValue::new(semconv::HTTP_REQUEST_METHOD, method.attribute()));
-        self.address(request, &mut attributes);
+        match rpc {
+            Some(rpc) => rpc.describe(request, &mut attributes),
+            None => {
+                attributes.push(KeyValue::new(semconv::HTTP_REQUEST_METHOD, method.attribute()))
+            }
+        }
+        self.address(request, rpc.is_some(), &mut attributes);
         let ResendCount(resent) = request.extensions().get().copied().unwrap_or_default();
         if resent > 0 {
             attributes.push(KeyValue::new(semconv::HTTP_REQUEST_RESEND_COUNT, i64::from(resent)));
         }
-        if let Some(template) = template {
+        if let (Some(template), None) = (template, rpc) {
             attributes.push(KeyValue::new(semconv::URL_TEMPLATE, template));
         }
         attributes.extend(self.request_headers.of(request.headers()));
-        let name = match &hooks.span_name {
-            Some(name) => name(request),
-            None => usual_name(method, template),
+        let name = match (&hooks.span_name, rpc) {
+            (Some(name), _) => name(request),
+            (None, Some(rpc)) => rpc.span_name().to_owned().into(),
+            (None, None) => usual_name(method, template),
         };
         Description { name, attributes }
     }
@@ -65,12 +77,16 @@ impl Describing {
         Some((address, port.or_else(|| semconv::default_port(scheme?))))
     }
 
-    fn address(&self, request: RequestView<'_>, attributes: &mut Vec<KeyValue>) {
+    fn address(&self, request: RequestView<'_>, rpc: bool, attributes: &mut Vec<KeyValue>) {
         if let Some((address, port)) = self.server(request) {
             attributes.push(KeyValue::new(semconv::SERVER_ADDRESS, address));
             if let Some(port) = port {
                 attributes.push(KeyValue::new(semconv::SERVER_PORT, i64::from(port)));
             }
+        }
+        // The method of gRPC is the path.
+        if rpc {
+            return;
         }
         if let Some(url) = self.url_full(request.uri()) {
             attributes.push(KeyValue::new(semconv::URL_FULL, url));

@@ -3,7 +3,8 @@ use std::sync::OnceLock;
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::{BoundHistogram, BoundUpDownCounter};
 
-use super::{Instruments, Measured, ServerInstruments};
+use super::instruments::{Instruments, ServerInstruments};
+use super::{Measured, Series};
 
 /// The instruments of one set of attributes, which the SDK looks up once: it costs a twentieth per
 /// measurement then. Each is bound when it is first used, since binding opens a series.
@@ -25,15 +26,11 @@ impl Bound {
         self.active_requests.get_or_init(|| server.active_requests.bind(attributes)).add(change);
     }
 
-    pub(super) fn record(
-        &self,
-        instruments: &Instruments,
-        measured: Measured,
-        attributes: &[KeyValue],
-    ) {
-        let duration = self.duration.get_or_init(|| instruments.duration.bind(attributes));
+    pub(super) fn record(&self, instruments: &Instruments, measured: Measured, series: &Series) {
+        let (of_call, attributes) = (series.call.is_some(), &series.attributes);
+        let duration = self.duration.get_or_init(|| instruments.duration(of_call).bind(attributes));
         duration.record(measured.elapsed.as_secs_f64());
-        let Some(server) = &instruments.server else { return };
+        let Some(server) = instruments.server.as_ref().filter(|_| !of_call) else { return };
         for (cell, histogram, bytes) in [
             (&self.request_body_size, &server.request_body_size, measured.request_bytes),
             (&self.response_body_size, &server.response_body_size, measured.response_bytes),

@@ -8,11 +8,13 @@ use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use ::http::StatusCode;
-use opentelemetry::metrics::{Histogram, Meter, UpDownCounter};
+use opentelemetry::metrics::Meter;
 use opentelemetry::{KeyValue, StringValue, global};
 
 #[cfg(feature = "bound-metrics")]
 use self::bound::Bound;
+use self::instruments::{Instruments, ServerInstruments};
+use super::grpc;
 use super::semconv::{self, KnownMethod};
 use super::side::Side;
 use super::spans::scope;
@@ -20,10 +22,12 @@ use crate::limits;
 
 #[cfg(feature = "bound-metrics")]
 mod bound;
+mod instruments;
 #[cfg(test)]
 mod tests;
 
-/// The metrics of one layer: `http.server.*` or `http.client.*`.
+/// The metrics of one layer: `http.server.*` or `http.client.*`, and of calls of gRPC the duration as
+/// `rpc.server.*` or `rpc.client.*` in their place.
 ///
 /// Their sets of attributes are built once and kept, since requests differ in few of them.
 pub(super) struct Metrics {
@@ -64,6 +68,7 @@ impl Metrics {
                 status: None,
                 error_type: None,
                 route: None,
+                call: None,
             });
             series.add_active(server, 1);
             series
@@ -73,8 +78,8 @@ impl Metrics {
     }
 
     fn record(&self, metered: &Metered, ended: &Ended<'_>) {
-        let Ended { status, error_type, route, .. } = *ended;
-        let key = Key { labels: &metered.labels, status, error_type, route };
+        let Ended { status, error_type, route, call, .. } = *ended;
+        let key = Key { labels: &metered.labels, status, error_type, route, call };
         let measured = Measured {
             elapsed: metered.started.elapsed(),
             request_bytes: metered.request_bytes,
@@ -168,6 +173,14 @@ pub(super) struct Ended<'a> {
     pub(super) labels: Vec<KeyValue>,
     /// Bytes of the response's body that were handed over.
     pub(super) response_bytes: Option<u64>,
+    pub(super) call: Option<Call<'a>>,
+}
+
+/// What is known of a call of gRPC at its end.
+#[derive(Clone, Copy, Debug, Hash)]
+pub(super) struct Call<'a> {
+    pub(super) method: &'a str,
+    pub(super) status: Option<&'static str>,
 }
 
 /// A request that is being measured.
@@ -213,21 +226,42 @@ struct Key<'a> {
     status: Option<StatusCode>,
     error_type: Option<&'a str>,
     route: Option<&'a str>,
+    call: Option<Call<'a>>,
 }
 
 impl Key<'_> {
     fn attributes(&self) -> Vec<KeyValue> {
+        match self.call {
+            Some(call) => self.rpc_attributes(call),
+            None => self.http_attributes(),
+        }
+    }
+
+    fn rpc_attributes(&self, call: Call<'_>) -> Vec<KeyValue> {
+        let [address, port] = self.server();
+        [
+            Some(KeyValue::new(grpc::RPC_SYSTEM_NAME, grpc::SYSTEM)),
+            Some(KeyValue::new(grpc::RPC_METHOD, call.method.to_owned())),
+            call.status.map(|status| KeyValue::new(grpc::RPC_RESPONSE_STATUS_CODE, status)),
+            self.error_type.map(|error| KeyValue::new(semconv::ERROR_TYPE, error.to_owned())),
+            address,
+            port,
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+
+    fn http_attributes(&self) -> Vec<KeyValue> {
         let labels = self.labels;
         let owned = |text: &str| StringValue::from(text.to_owned());
-        let server = labels.server.as_ref();
+        let [address, port] = self.server();
         let status = self.status.map(|status| i64::from(status.as_u16()));
         [
             Some(KeyValue::new(semconv::HTTP_REQUEST_METHOD, labels.method.attribute())),
             labels.scheme.map(|scheme| KeyValue::new(semconv::URL_SCHEME, scheme)),
-            server.map(|(address, _)| KeyValue::new(semconv::SERVER_ADDRESS, Arc::clone(address))),
-            server.and_then(|(_, port)| {
-                Some(KeyValue::new(semconv::SERVER_PORT, i64::from((*port)?)))
-            }),
+            address,
+            port,
             labels.version.map(|v| KeyValue::new(semconv::NETWORK_PROTOCOL_VERSION, v)),
             status.map(|status| KeyValue::new(semconv::HTTP_RESPONSE_STATUS_CODE, status)),
             self.error_type.map(|error| KeyValue::new(semconv::ERROR_TYPE, owned(error))),
@@ -238,6 +272,13 @@ impl Key<'_> {
         .flatten()
         .collect()
     }
+
+    /// Address and port, as far as they are known.
+    fn server(&self) -> [Option<KeyValue>; 2] {
+        let Some((address, port)) = &self.labels.server else { return [None, None] };
+        let port = port.map(|port| KeyValue::new(semconv::SERVER_PORT, i64::from(port)));
+        [Some(KeyValue::new(semconv::SERVER_ADDRESS, Arc::clone(address))), port]
+    }
 }
 
 /// One set of attributes.
@@ -246,6 +287,8 @@ struct Series {
     status: Option<StatusCode>,
     error_type: Option<Box<str>>,
     route: Option<Box<str>>,
+    /// Method and status of a call of gRPC.
+    call: Option<(Box<str>, Option<&'static str>)>,
     attributes: Vec<KeyValue>,
     #[cfg(feature = "bound-metrics")]
     bound: Option<Bound>,
@@ -258,6 +301,7 @@ impl Series {
             status: key.status,
             error_type: key.error_type.map(Box::from),
             route: key.route.map(Box::from),
+            call: key.call.map(|call| (call.method.into(), call.status)),
             attributes,
             #[cfg(feature = "bound-metrics")]
             bound: None,
@@ -270,6 +314,8 @@ impl Series {
             && self.status == key.status
             && self.error_type.as_deref() == key.error_type
             && self.route.as_deref() == key.route
+            && self.call.as_ref().map(|(method, status)| (&**method, *status))
+                == key.call.map(|call| (call.method, call.status))
     }
 
     fn add_active(&self, server: &ServerInstruments, change: i64) {
@@ -283,10 +329,13 @@ impl Series {
     fn record(&self, instruments: &Instruments, measured: Measured) {
         #[cfg(feature = "bound-metrics")]
         if let Some(bound) = &self.bound {
-            return bound.record(instruments, measured, &self.attributes);
+            return bound.record(instruments, measured, self);
         }
-        instruments.duration.record(measured.elapsed.as_secs_f64(), &self.attributes);
-        if let Some(server) = &instruments.server {
+        let of_call = self.call.is_some();
+        let duration = instruments.duration(of_call);
+        duration.record(measured.elapsed.as_secs_f64(), &self.attributes);
+        // The conventions have no sizes of calls.
+        if let Some(server) = instruments.server.as_ref().filter(|_| !of_call) {
             for (histogram, bytes) in [
                 (&server.request_body_size, measured.request_bytes),
                 (&server.response_body_size, measured.response_bytes),
@@ -302,58 +351,6 @@ impl Series {
 impl fmt::Debug for Series {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Series").field("attributes", &self.attributes).finish_non_exhaustive()
-    }
-}
-
-struct Instruments {
-    duration: Histogram<f64>,
-    server: Option<ServerInstruments>,
-}
-
-struct ServerInstruments {
-    active_requests: UpDownCounter<i64>,
-    request_body_size: Histogram<u64>,
-    response_body_size: Histogram<u64>,
-}
-
-impl Instruments {
-    fn of(side: Side, meter: &Meter) -> Self {
-        let (duration, description) = match side {
-            Side::Client => ("http.client.request.duration", "Duration of HTTP client requests"),
-            Side::Server => ("http.server.request.duration", "Duration of HTTP server requests"),
-        };
-        Self {
-            duration: meter
-                .f64_histogram(duration)
-                .with_description(description)
-                .with_unit("s")
-                .with_boundaries(DURATION_BOUNDARIES.to_vec())
-                .build(),
-            server: (side == Side::Server).then(|| ServerInstruments::of(meter)),
-        }
-    }
-}
-
-impl ServerInstruments {
-    fn of(meter: &Meter) -> Self {
-        let size = |name, description| {
-            meter.u64_histogram(name).with_description(description).with_unit("By").build()
-        };
-        Self {
-            active_requests: meter
-                .i64_up_down_counter("http.server.active_requests")
-                .with_description("Number of active HTTP server requests")
-                .with_unit("{request}")
-                .build(),
-            request_body_size: size(
-                "http.server.request.body.size",
-                "Size of HTTP server request bodies, as announced",
-            ),
-            response_body_size: size(
-                "http.server.response.body.size",
-                "Size of HTTP server response bodies, as handed over",
-            ),
-        }
     }
 }
 
@@ -386,7 +383,3 @@ impl Hasher for Fnv {
         self.0
     }
 }
-
-/// Upper bounds of the buckets in seconds, as the conventions want them.
-const DURATION_BOUNDARIES: [f64; 14] =
-    [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];

@@ -8,14 +8,16 @@ use opentelemetry::{Context, KeyValue, global};
 
 use super::ResponseHeader;
 use super::span::Describing;
+use crate::http::active::Active;
 use crate::http::body::content_length;
 use crate::http::captured::CapturedHeaders;
 use crate::http::exchange::Exchange;
+use crate::http::grpc::Rpc;
 use crate::http::hooks::Hooks;
 use crate::http::metrics::{Labels, Metrics};
 use crate::http::observed::Observed;
 use crate::http::semconv::{self, KnownMethod};
-use crate::http::spans::{OpenedSpan, Opening, SpanSource, scope};
+use crate::http::spans::{Opening, SpanSource, scope};
 use crate::http::{RequestView, SpanEnd};
 use crate::otel::{begin_with, learned, link_to};
 use crate::propagation::{Extraction, ParseError, Propagator, Trust};
@@ -74,6 +76,7 @@ impl Config {
         let is_head = context.parent().is_none();
         let parent = begin_with(context, self.mirror_trace_state);
         let method = KnownMethod::of(request.method());
+        let rpc = Rpc::of(request);
         let opening = Opening {
             kind: SpanKind::Server,
             plain_name: method.span_name(),
@@ -87,10 +90,13 @@ impl Config {
         let route = if wanted { self.describing.route(request) } else { None };
         let opened = spans.open(&parent, opening, || {
             let route = route.clone().or_else(|| self.describing.route(request));
-            self.describing.describe(request, route, &self.hooks)
+            self.describing.describe(request, route, rpc.as_ref(), &self.hooks)
         });
-        self.tell(&opened, route, describes, request);
+        self.tell(&opened, route, rpc.as_ref(), describes, request);
         let mut exchange = Exchange::with_span(opened, &self.hooks);
+        if let Some(rpc) = rpc {
+            exchange.calls(rpc);
+        }
         if let Some(metrics) = &self.metrics {
             let scheme = self.describing.low_scheme(request);
             let version = semconv::protocol_version(request.version());
@@ -105,17 +111,18 @@ impl Config {
     /// Leaves route and name to those who ask for them later.
     fn tell(
         &self,
-        opened: &OpenedSpan,
+        opened: &Active,
         route: Option<Arc<str>>,
+        rpc: Option<&Rpc>,
         describes: bool,
         request: RequestView<'_>,
     ) {
-        if route.is_none() && self.hooks.span_name.is_none() {
+        if route.is_none() && rpc.is_none() && self.hooks.span_name.is_none() {
             return;
         }
         let Some(learned) = learned(&opened.cx) else { return };
-        if describes || self.hooks.span_name.is_some() {
-            let name = self.describing.name(request, route.as_deref(), &self.hooks);
+        if describes || rpc.is_some() || self.hooks.span_name.is_some() {
+            let name = self.describing.name(request, route.as_deref(), rpc, &self.hooks);
             learned.tell_transaction(Arc::new(name.into_owned()));
         }
         if let Some(route) = route {

@@ -71,7 +71,7 @@ fn answer<ResBody>(
     }
     match tail.end_at_headers(response.status()) {
         Some(ending) => exchange.finish(ending),
-        None if config.span_end == SpanEnd::Headers => exchange.finish(Ending::Complete),
+        None if config.span_end == SpanEnd::Headers => exchange.finish_at_headers(),
         None => {}
     }
 }

@@ -34,6 +34,13 @@ use crate::propagation::{Propagator, Trust};
 /// `http.server.active_requests`, `http.server.request.body.size` (as announced by `content-length`)
 /// and `http.server.response.body.size` (as handed over).
 ///
+/// A call of gRPC has a span after the conventions for
+/// [gRPC](https://opentelemetry.io/docs/specs/semconv/rpc/grpc/) instead, a release candidate: it is named
+/// `package.Service/Method`, and is an error by the status in its trailers. What is measured of it is
+/// `rpc.server.call.duration`, with a method only if it has been answered, since anybody can make up
+/// names; it is one of the active requests too. gRPC-Web, whose status stands in the body, is plain HTTP
+/// here.
+///
 /// A request that has passed a layer with spans already is passed through, so that a layer which is
 /// applied twice makes one span.
 ///

@@ -11,6 +11,7 @@ use super::origin::{Origin, PeerAddress, TrustedProxies};
 use crate::http::RequestView;
 use crate::http::captured::CapturedHeaders;
 use crate::http::first_seen::FirstSeen;
+use crate::http::grpc::Rpc;
 use crate::http::hooks::Hooks;
 use crate::http::query::Query;
 use crate::http::routes::Routes;
@@ -47,16 +48,17 @@ impl Describing {
         &self,
         request: RequestView<'_>,
         route: Option<Arc<str>>,
+        rpc: Option<&Rpc>,
         hooks: &Hooks,
     ) -> Description {
         let peer = PeerAddress::of(request);
         let origin = Origin::of(request, peer, self.trusted_proxies.as_ref());
         let mut attributes = Vec::with_capacity(ATTRIBUTES + self.request_headers.len());
-        attributes.push(KeyValue::new(
-            semconv::HTTP_REQUEST_METHOD,
-            KnownMethod::of(request.method()).attribute(),
-        ));
-        self.describe_target(request, &origin, &mut attributes);
+        match rpc {
+            Some(rpc) => rpc.describe(request, &mut attributes),
+            None => self.describe_target(request, &origin, &mut attributes),
+        }
+        self.describe_server(request, &origin, &mut attributes);
         describe_peer(peer, &origin, &mut attributes);
         if let Some(version) = semconv::protocol_version(request.version()) {
             attributes.push(KeyValue::new(semconv::NETWORK_PROTOCOL_VERSION, version));
@@ -67,22 +69,26 @@ impl Describing {
             attributes.push(KeyValue::new(semconv::USER_AGENT_ORIGINAL, agent));
         }
         attributes.extend(self.request_headers.of(request.headers()));
-        let name = self.name(request, route.as_deref(), hooks);
-        if let Some(route) = route {
+        let name = self.name(request, route.as_deref(), rpc, hooks);
+        if let (Some(route), None) = (route, rpc) {
             attributes.push(KeyValue::new(semconv::HTTP_ROUTE, route));
         }
         Description { name, attributes }
     }
 
-    /// The method and the route, unless somebody knows a better name.
+    /// The method of gRPC, or else that of HTTP and the route, unless somebody knows a better name.
     pub(super) fn name(
         &self,
         request: RequestView<'_>,
         route: Option<&str>,
+        rpc: Option<&Rpc>,
         hooks: &Hooks,
     ) -> Cow<'static, str> {
         if let Some(span_name) = &hooks.span_name {
             return span_name(request);
+        }
+        if let Some(rpc) = rpc {
+            return Cow::Owned(rpc.span_name().to_owned());
         }
         let method = KnownMethod::of(request.method()).span_name();
         match route {
@@ -105,6 +111,10 @@ impl Describing {
         origin: &Origin<'_>,
         attributes: &mut Vec<KeyValue>,
     ) {
+        attributes.push(KeyValue::new(
+            semconv::HTTP_REQUEST_METHOD,
+            KnownMethod::of(request.method()).attribute(),
+        ));
         attributes.push(KeyValue::new(semconv::URL_PATH, bounded(request.path()).to_owned()));
         let scheme = origin.scheme.or(request.uri().scheme_str());
         attributes.push(match known_scheme(scheme) {
@@ -116,6 +126,14 @@ impl Describing {
         if let Some(query) = self.query.of(request.uri()) {
             attributes.push(KeyValue::new(semconv::URL_QUERY, query));
         }
+    }
+
+    fn describe_server(
+        &self,
+        request: RequestView<'_>,
+        origin: &Origin<'_>,
+        attributes: &mut Vec<KeyValue>,
+    ) {
         let authority = origin.host.map(str::as_bytes);
         let authority = authority.or_else(|| semconv::authority(request.uri(), request.headers()));
         let server = authority.and_then(|text| self.first_server.of(text, semconv::server));

@@ -8,8 +8,8 @@ mod ambient;
 mod present;
 
 #[cfg(not(feature = "tracing"))]
-pub(super) use absent::TracingSpan;
+pub(super) use absent::{Entered, TracingSpan};
 #[cfg(feature = "tracing")]
 pub(super) use ambient::ambient;
 #[cfg(feature = "tracing")]
-pub(super) use present::{TracingSpan, open};
+pub(super) use present::{Entered, TracingSpan, open};

@@ -4,12 +4,13 @@ use ::http::StatusCode;
 use opentelemetry::trace::{SpanKind, TraceContextExt};
 use opentelemetry::{Context, KeyValue};
 use tracing::field::{Empty, display};
-use tracing::span::Entered;
+pub(in crate::http) use tracing::span::Entered;
 use tracing::{Span, info_span};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
+use crate::http::active::Active;
 use crate::http::semconv::{ERROR_TYPE, HTTP_RESPONSE_STATUS_CODE};
-use crate::http::spans::{Description, OpenedSpan, Opening};
+use crate::http::spans::{Description, Opening};
 
 /// The span of a request in the subscriber that was there when it began: log lines are in it, and
 /// tracing-opentelemetry exports it.
@@ -54,7 +55,7 @@ pub(in crate::http) fn open(
     parent: &Context,
     opening: Opening,
     describe: impl FnOnce() -> Description,
-) -> OpenedSpan {
+) -> Active {
     let span = info_span!(
         target: TARGET,
         "HTTP request",
@@ -66,15 +67,15 @@ pub(in crate::http) fn open(
         error.type = Empty,
     );
     if span.is_disabled() {
-        return OpenedSpan { cx: passed_on(parent), recording: false, tracing: None };
+        return Active::without_span(passed_on(parent));
     }
     let Description { name, attributes } = describe();
     span.record(NAME, &*name);
     let started = start(&span, parent, opening, attributes);
     record_ids(&span, parent, started.as_ref());
     let cx = started.unwrap_or_else(|| passed_on(parent));
-    let recording = cx.span().is_recording();
-    OpenedSpan { cx, recording, tracing: Some(TracingSpan(Box::new(Named { span, name }))) }
+    let tracing = Some(TracingSpan(Box::new(Named { span, name })));
+    Active::with_span(cx, tracing)
 }
 
 /// The context of the span that OpenTelemetry has for this one, if a layer of tracing-opentelemetry

@@ -17,6 +17,7 @@ use throughline::propagation::{Propagator, SentryConfig};
 use throughline_testkit::InMemorySpans;
 use tower::{Layer, ServiceExt};
 
+use super::super::checked_spans::CheckedSpans;
 use super::{finished, serve, success};
 
 const PARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
@@ -43,7 +44,7 @@ where
 
 #[tokio::test]
 async fn a_layer_inside_the_router_finds_the_route_by_itself() {
-    let spans = InMemorySpans::new();
+    let spans = CheckedSpans::new();
     let users = Router::new().route("/{id}", get(|| async {}));
     let app = Router::new().nest("/users", users).layer(layer(&spans));
     ask(app, sent("GET", "/users/7")).await;
@@ -54,7 +55,7 @@ async fn a_layer_inside_the_router_finds_the_route_by_itself() {
 
 #[tokio::test]
 async fn a_layer_outside_of_the_router_is_told_the_route() {
-    let spans = InMemorySpans::new();
+    let spans = CheckedSpans::new();
     let app = Router::new()
         .route("/users/{id}", get(|| async {}))
         .route_layer(RecordRoute::new())
@@ -74,7 +75,7 @@ async fn a_layer_outside_of_the_router_is_told_the_route() {
 
 #[tokio::test]
 async fn a_route_that_is_told_late_reaches_the_hook_and_leaves_a_given_name_alone() {
-    let spans = InMemorySpans::new();
+    let spans = CheckedSpans::new();
     let (told, ends) = std::sync::mpsc::channel();
     let app = Router::new().route("/users/{id}", get(|| async {})).route_layer(RecordRoute::new());
     let app = layer(&spans)
@@ -98,7 +99,7 @@ async fn se_6_a_head_outside_of_the_router_names_its_transaction_after_the_late_
     async fn transaction(trace: TraceContext) -> String {
         trace.transaction().unwrap_or("none").to_owned()
     }
-    let spans = InMemorySpans::new();
+    let spans = CheckedSpans::new();
     let app = Router::new().route("/users/{id}", get(transaction)).route_layer(RecordRoute::new());
     let propagator = Propagator::default().sentry(SentryConfig::new());
     let app = layer(&spans).propagation(propagator).layer(app);
@@ -123,7 +124,7 @@ async fn extractors_give_what_is_current_and_never_reject() {
         assert_eq!(span.trace_context(), trace);
         format!("{} {:?} {there:?}", baggage.as_str(), trace.sampled())
     }
-    let spans = InMemorySpans::new();
+    let spans = CheckedSpans::new();
     let app = Router::new().route("/", get(all));
     let request = || {
         let mut request = sent("GET", "/");
@@ -145,7 +146,7 @@ async fn the_trace_id_can_stand_in_an_errors_body() {
         let id = span.trace_id().map(|id| id.to_string()).unwrap_or_default();
         (StatusCode::INTERNAL_SERVER_ERROR, format!("something broke, trace {id}"))
     }
-    let spans = InMemorySpans::new();
+    let spans = CheckedSpans::new();
     let app = Router::new().route("/", get(fails)).layer(layer(&spans));
     let text = ask(app, sent("GET", "/")).await;
     let span = finished(&spans, 1).await.remove(0);
@@ -155,7 +156,7 @@ async fn the_trace_id_can_stand_in_an_errors_body() {
 
 #[tokio::test]
 async fn axums_connect_info_is_the_peer() {
-    let spans = InMemorySpans::new();
+    let spans = CheckedSpans::new();
     let app = Router::new().route("/", get(|| async {})).layer(layer(&spans));
     // As `into_make_service_with_connect_info` does it.
     let mut request = sent("GET", "/");
@@ -167,7 +168,7 @@ async fn axums_connect_info_is_the_peer() {
 
 #[tokio::test]
 async fn an_upgraded_task_has_the_context_although_the_handshake_has_ended() {
-    let spans = InMemorySpans::new();
+    let spans = CheckedSpans::new();
     let tracer = spans.provider().tracer("socket");
     let app = Router::new()
         .route(

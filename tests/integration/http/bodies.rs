@@ -15,18 +15,18 @@ use hyper::ext::Protocol;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
-use throughline_testkit::InMemorySpans;
 use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tower::{Layer, service_fn};
 use tower_http::compression::CompressionLayer;
 
+use super::super::checked_spans::CheckedSpans;
 use super::{finished, plain_client, request, serve, server_layer, success};
 
 #[tokio::test]
 async fn a_body_that_is_compressed_outside_of_the_layer_is_a_success() {
-    let spans = InMemorySpans::new();
+    let spans = CheckedSpans::new();
     let app = Router::new()
         .route("/", get(|| async { "eight by".repeat(100) }))
         .layer(server_layer(&spans))
@@ -42,7 +42,7 @@ async fn a_body_that_is_compressed_outside_of_the_layer_is_a_success() {
 #[tokio::test]
 async fn statuses_without_a_body_are_successes() {
     for status in [StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED] {
-        let spans = InMemorySpans::new();
+        let spans = CheckedSpans::new();
         let app = Router::new()
             .route("/", get(move || async move { (status, "thrown away") }))
             .layer(server_layer(&spans));
@@ -56,7 +56,7 @@ async fn statuses_without_a_body_are_successes() {
 
 #[tokio::test]
 async fn a_reader_of_server_sent_events_that_goes_away_cancels() {
-    let spans = InMemorySpans::new();
+    let spans = CheckedSpans::new();
     let events = || async {
         let first = stream::iter([Ok::<_, Infallible>(Event::default().data("first"))]);
         Sse::new(first.chain(stream::pending()))
@@ -80,7 +80,7 @@ async fn a_reader_of_server_sent_events_that_goes_away_cancels() {
 
 #[tokio::test]
 async fn an_extended_connect_over_http_2_ends_at_the_upgrade() {
-    let spans = InMemorySpans::new();
+    let spans = CheckedSpans::new();
     let (go, goes) = oneshot::channel::<()>();
     let goes = Arc::new(Mutex::new(Some(goes)));
     let service = server_layer(&spans).layer(service_fn(move |mut request: Request<Incoming>| {

@@ -28,9 +28,12 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tower::{Layer, ServiceExt};
 
+use super::checked_spans::CheckedSpans;
+
 #[cfg(feature = "axum")]
 mod axum;
 mod bodies;
+mod lifecycle;
 
 /// Long enough for any machine; a test that waits so long has failed.
 pub(super) const PATIENCE: Duration = Duration::from_secs(30);
@@ -96,7 +99,7 @@ async fn one_trace_goes_through_server_client_and_server() {
         response.unwrap().status()
     }
 
-    let spans = InMemorySpans::for_service("back");
+    let spans = CheckedSpans::for_service("back");
     let back =
         Router::new().route("/items/{id}", any(|| async { "stored" })).layer(server_layer(&spans));
     let front_spans = spans.service("front");
@@ -127,7 +130,7 @@ async fn one_trace_goes_through_server_client_and_server() {
 #[tokio::test]
 async fn the_length_of_a_body_survives_and_a_head_request_is_a_success() {
     for method in ["GET", "HEAD"] {
-        let spans = InMemorySpans::new();
+        let spans = CheckedSpans::new();
         let app =
             Router::new().route("/", get(|| async { "eight by" })).layer(server_layer(&spans));
         let response =
@@ -140,7 +143,7 @@ async fn the_length_of_a_body_survives_and_a_head_request_is_a_success() {
 
 #[tokio::test]
 async fn a_streamed_body_of_announced_length_is_a_success() {
-    let spans = InMemorySpans::new();
+    let spans = CheckedSpans::new();
     let (frames, received) = mpsc::channel(2);
     let address = serve(streaming_app(&spans, &[("content-length", "8")], received)).await;
     frames.send(data("four")).await.unwrap();
@@ -168,7 +171,7 @@ fn streaming_app(
 
 #[tokio::test]
 async fn a_span_lasts_as_long_as_its_stream_and_trailers_pass() {
-    let spans = InMemorySpans::new();
+    let spans = CheckedSpans::new();
     let (frames, received) = mpsc::channel(1);
     let address = serve(streaming_app(&spans, &[], received)).await;
     let client: PlainClient = Client::builder(TokioExecutor::new()).http2_only(true).build_http();
@@ -192,7 +195,7 @@ async fn a_span_lasts_as_long_as_its_stream_and_trailers_pass() {
 
 #[tokio::test]
 async fn a_client_that_goes_away_in_mid_body_cancels() {
-    let spans = InMemorySpans::new();
+    let spans = CheckedSpans::new();
     let (frames, received) = mpsc::channel(1);
     let address = serve(streaming_app(&spans, &[], received)).await;
     let mut connection = TcpStream::connect(address).await.unwrap();
@@ -214,7 +217,7 @@ async fn a_client_that_goes_away_in_mid_body_cancels() {
 
 #[tokio::test]
 async fn a_client_that_goes_away_before_the_headers_cancels() {
-    let spans = InMemorySpans::new();
+    let spans = CheckedSpans::new();
     let (started, mut starts) = mpsc::channel(1);
     let app = Router::new()
         .route(
@@ -236,7 +239,7 @@ async fn a_client_that_goes_away_before_the_headers_cancels() {
 
 #[tokio::test]
 async fn an_upgrade_ends_at_the_handshake() {
-    let spans = InMemorySpans::new();
+    let spans = CheckedSpans::new();
     let app = Router::new()
         .route(
             "/socket",
@@ -255,7 +258,7 @@ async fn an_upgrade_ends_at_the_handshake() {
 
 #[tokio::test]
 async fn no_bytes_in_a_trace_header_fail_a_request() {
-    let spans = InMemorySpans::new();
+    let spans = CheckedSpans::new();
     let app = Router::new()
         .route("/", get(|| async { TraceContext::current().parent().is_some().to_string() }))
         .layer(server_layer(&spans));
@@ -275,7 +278,7 @@ async fn no_bytes_in_a_trace_header_fail_a_request() {
 
 #[tokio::test]
 async fn a_path_that_no_route_matches_is_not_a_name() {
-    let spans = InMemorySpans::new();
+    let spans = CheckedSpans::new();
     let users = Router::new().route("/{id}", get(|| async { "found" }));
     let app = Router::new()
         .nest("/users", users)
@@ -300,7 +303,7 @@ async fn a_global_provider_may_be_installed_after_the_layer_was_made() {
     // Other tests of this binary may use the global provider too: only this trace counts.
     const TRACE: &str = "5a11ab1e5a11ab1e5a11ab1e5a11ab1e";
     let app = Router::new().route("/", get(|| async {})).layer(ServerLayer::new());
-    let spans = InMemorySpans::new();
+    let spans = CheckedSpans::new();
     global::set_tracer_provider(spans.provider());
     let sent = Request::builder()
         .uri("/")

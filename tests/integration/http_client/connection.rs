@@ -50,7 +50,7 @@ async fn streaming(frames: mpsc::Receiver<Bytes>) -> SocketAddr {
 #[tokio::test]
 async fn the_clients_span_is_the_parent_of_the_servers() {
     for (http2, version) in [(false, "1.1"), (true, "2")] {
-        let spans = InMemorySpans::for_service("front");
+        let spans = CheckedSpans::for_service("front");
         let app = Router::new().route("/stock/{item}", any(|| async { "stored" }));
         let back = serve(app.layer(server_layer(&spans.service("back")))).await;
         let client = client(&spans, http2, SpanEnd::Headers);
@@ -68,7 +68,7 @@ async fn the_clients_span_is_the_parent_of_the_servers() {
 async fn a_slow_body_is_part_of_the_span_only_where_it_was_asked_for() {
     for http2 in [false, true] {
         for end in [SpanEnd::Headers, SpanEnd::BodyEnd] {
-            let spans = InMemorySpans::new();
+            let spans = CheckedSpans::new();
             let (frames, received) = mpsc::channel(1);
             let address = streaming(received).await;
             let client = client(&spans, http2, end);
@@ -88,7 +88,7 @@ async fn a_slow_body_is_part_of_the_span_only_where_it_was_asked_for() {
 
 #[tokio::test]
 async fn a_body_that_its_caller_drops_ends_the_span_without_an_error() {
-    let spans = InMemorySpans::new();
+    let spans = CheckedSpans::new();
     let (frames, received) = mpsc::channel(1);
     let address = streaming(received).await;
     let client = client(&spans, false, SpanEnd::BodyEnd);
@@ -102,7 +102,7 @@ async fn a_body_that_its_caller_drops_ends_the_span_without_an_error() {
 
 #[tokio::test]
 async fn a_caller_that_does_not_wait_for_headers_makes_no_error() {
-    let spans = InMemorySpans::new();
+    let spans = CheckedSpans::new();
     let (started, mut starts) = mpsc::channel(1);
     let app = Router::new().route(
         "/",
@@ -147,7 +147,7 @@ async fn answers(bytes: &'static [u8]) -> SocketAddr {
 async fn a_body_that_breaks_off_is_an_error_of_a_span_that_lasts_so_long() {
     for (end, error) in [(SpanEnd::BodyEnd, Some("hyper::error::Error")), (SpanEnd::Headers, None)]
     {
-        let spans = InMemorySpans::new();
+        let spans = CheckedSpans::new();
         let address = answers(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nfour").await;
         let client = client(&spans, false, end);
         let response = client.oneshot(request("GET", address, "/")).await.unwrap();
@@ -163,7 +163,7 @@ async fn a_body_that_breaks_off_is_an_error_of_a_span_that_lasts_so_long() {
 async fn a_connection_that_fails_names_the_type_of_its_error() {
     let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     for address in [closed, answers(b"").await, answers(b"no HTTP\r\n\r\n").await] {
-        let spans = InMemorySpans::new();
+        let spans = CheckedSpans::new();
         let client = client(&spans, false, SpanEnd::BodyEnd);
         assert!(client.oneshot(request("GET", address, "/")).await.is_err());
         let span = client_span(&spans).await;
@@ -180,7 +180,7 @@ async fn responses_without_a_body_end_with_their_headers() {
         ("GET", b"HTTP/1.1 204 No Content\r\n\r\n"),
         ("GET", b"HTTP/1.1 304 Not Modified\r\ncontent-length: 9\r\n\r\n"),
     ] {
-        let spans = InMemorySpans::new();
+        let spans = CheckedSpans::new();
         let address = answers(answer).await;
         let client = client(&spans, false, SpanEnd::BodyEnd);
         let response = client.oneshot(request(method, address, "/")).await.unwrap();

@@ -14,7 +14,7 @@ use super::*;
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_exporters_own_calls_make_no_spans() {
     let receiver = OtlpReceiver::start().await.unwrap();
-    let layers_own = InMemorySpans::new();
+    let layers_own = CheckedSpans::new();
     let (layer, endpoint) = (client_layer(&layers_own), receiver.endpoint());
     // The blocking client must not be made or dropped on a thread of the runtime.
     let sender = std::thread::spawn(move || {

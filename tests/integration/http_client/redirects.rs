@@ -9,7 +9,7 @@ use super::*;
 
 #[tokio::test]
 async fn outside_the_layer_each_hop_has_a_span_and_headers_of_its_own() {
-    let spans = InMemorySpans::new();
+    let spans = CheckedSpans::new();
     let client = FollowRedirectLayer::new().layer(client_layer(&spans).layer(plain_client()));
     let near = origin("/").await;
     let response = client.oneshot(request("GET", near, "/here")).await.unwrap();
@@ -22,7 +22,7 @@ async fn outside_the_layer_each_hop_has_a_span_and_headers_of_its_own() {
 
 #[tokio::test]
 async fn tr_3_outside_the_layer_a_redirect_to_no_target_loses_the_headers() {
-    let spans = InMemorySpans::new();
+    let spans = CheckedSpans::new();
     let far = origin("/").await;
     let near = origin(&format!("http://{far}/parent")).await;
     let layer = client_layer(&spans).targets(only(near));
@@ -36,7 +36,7 @@ async fn tr_3_outside_the_layer_a_redirect_to_no_target_loses_the_headers() {
 
 #[tokio::test]
 async fn inside_the_layer_all_hops_are_one_span_and_the_headers_go_along() {
-    let spans = InMemorySpans::new();
+    let spans = CheckedSpans::new();
     let far = origin("/").await;
     let near = origin(&format!("http://{far}/parent")).await;
     let redirecting = FollowRedirectLayer::new().layer(plain_client());
@@ -51,7 +51,7 @@ async fn inside_the_layer_all_hops_are_one_span_and_the_headers_go_along() {
 
 #[tokio::test]
 async fn an_opt_out_reaches_another_origin_if_the_policy_keeps_it() {
-    let spans = InMemorySpans::new();
+    let spans = CheckedSpans::new();
     let far = origin("/").await;
     let near = origin(&format!("http://{far}/parent")).await;
     let traced = client_layer(&spans).layer(plain_client());

@@ -16,7 +16,7 @@ use super::*;
 
 #[tokio::test]
 async fn a_template_names_the_span_and_the_path_does_not() {
-    let spans = InMemorySpans::new();
+    let spans = CheckedSpans::new();
     let address = serve(Router::new().route("/users/{id}", any(|| async {}))).await;
     let mut sent = request("GET", address, "/users/7");
     sent.extensions_mut().insert(UrlTemplate("/users/{id}"));
@@ -28,7 +28,7 @@ async fn a_template_names_the_span_and_the_path_does_not() {
 
 #[tokio::test]
 async fn an_opt_out_removes_the_headers_and_leaves_the_span() {
-    let spans = InMemorySpans::new();
+    let spans = CheckedSpans::new();
     let address = origin("/").await;
     let mut sent = request("GET", address, "/parent");
     let stale = "00-11111111111111111111111111111111-1111111111111111-01";
@@ -78,7 +78,7 @@ fn resent(spans: &[SpanRecord]) -> Vec<Option<&str>> {
 
 #[tokio::test]
 async fn tp_8_retries_outside_the_layer_have_spans_and_ids_of_their_own() {
-    let spans = InMemorySpans::new();
+    let spans = CheckedSpans::new();
     let (address, mut told) = unavailable().await;
     let client = Retry::new(ThreeTimes, client_layer(&spans).layer(plain_client()));
     client.oneshot(request("GET", address, "/")).await.unwrap();
@@ -92,7 +92,7 @@ async fn tp_8_retries_outside_the_layer_have_spans_and_ids_of_their_own() {
 
 #[tokio::test]
 async fn tp_8_retries_inside_a_layer_have_their_own_ids_with_a_layer_inside_them_too() {
-    let spans = InMemorySpans::new();
+    let spans = CheckedSpans::new();
     let (address, mut told) = unavailable().await;
     let layer = client_layer(&spans);
     let attempts = Retry::new(ThreeTimes, layer.layer(plain_client()));
@@ -112,7 +112,7 @@ async fn tp_8_retries_inside_a_layer_have_their_own_ids_with_a_layer_inside_them
 
 #[tokio::test]
 async fn retries_inside_the_only_layer_are_one_span_whose_id_all_carry() {
-    let spans = InMemorySpans::new();
+    let spans = CheckedSpans::new();
     let (address, mut told) = unavailable().await;
     let client = client_layer(&spans).layer(Retry::new(ThreeTimes, plain_client()));
     client.oneshot(request("GET", address, "/")).await.unwrap();
@@ -125,7 +125,9 @@ async fn retries_inside_the_only_layer_are_one_span_whose_id_all_carry() {
 
 #[tokio::test]
 async fn a_span_that_nobody_records_is_sent_all_the_same() {
-    let spans = InMemorySpans::new().sampler(opentelemetry_sdk::trace::Sampler::AlwaysOff);
+    let spans = CheckedSpans::of(
+        InMemorySpans::new().sampler(opentelemetry_sdk::trace::Sampler::AlwaysOff),
+    );
     let tracer = spans.provider().tracer("test");
     let cx = Context::new();
     let cx = cx.with_span(tracer.start_with_context("caller", &cx));

@@ -15,7 +15,7 @@ fn client(redirects: Policy) -> Client {
 
 #[tokio::test]
 async fn a_request_is_traced_by_one_line() {
-    let spans = InMemorySpans::new();
+    let spans = CheckedSpans::new();
     let address = origin("/").await;
     let layer = client_layer(&spans);
     let request = client(Policy::none())
@@ -33,7 +33,7 @@ async fn a_request_is_traced_by_one_line() {
 
 #[tokio::test]
 async fn an_opt_out_is_heard() {
-    let spans = InMemorySpans::new();
+    let spans = CheckedSpans::new();
     let request = client(Policy::none()).get(format!("http://{}/parent", origin("/").await));
     let request = request.traced(&client_layer(&spans)).with(NoPropagate);
     assert_eq!(request.send().await.unwrap().text().await.unwrap(), "none");
@@ -42,7 +42,7 @@ async fn an_opt_out_is_heard() {
 
 #[tokio::test]
 async fn a_client_is_a_service_with_the_layer_around_it() {
-    let spans = InMemorySpans::new();
+    let spans = CheckedSpans::new();
     let plain = client(Policy::none());
     let request = plain.get(format!("http://{}/parent", origin("/").await)).build().unwrap();
     let response = client_layer(&spans).layer(plain).oneshot(request).await.unwrap();
@@ -52,7 +52,7 @@ async fn a_client_is_a_service_with_the_layer_around_it() {
 
 #[tokio::test]
 async fn a_span_lasts_until_the_body_ends_if_asked_to_and_the_address_stays() {
-    let spans = InMemorySpans::new();
+    let spans = CheckedSpans::new();
     let url = format!("http://{}/parent", origin("/").await);
     let layer = client_layer(&spans).span_end(SpanEnd::BodyEnd);
     let response = client(Policy::none()).get(&url).traced(&layer).send().await.unwrap();
@@ -66,7 +66,7 @@ async fn a_span_lasts_until_the_body_ends_if_asked_to_and_the_address_stays() {
 
 #[tokio::test]
 async fn a_failed_call_names_the_type_of_its_error_and_a_bad_address_is_none() {
-    let spans = InMemorySpans::new();
+    let spans = CheckedSpans::new();
     let layer = client_layer(&spans);
     let closed = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let send = |url: String| client(Policy::none()).get(url).traced(&layer).send();
@@ -80,7 +80,7 @@ async fn a_failed_call_names_the_type_of_its_error_and_a_bad_address_is_none() {
 
 #[tokio::test]
 async fn tr_3_redirects_to_no_target_are_not_followed_with_the_layers_policy() {
-    let spans = InMemorySpans::new();
+    let spans = CheckedSpans::new();
     let far = origin("/").await;
     let near = origin(&format!("http://{far}/parent")).await;
     let layer = client_layer(&spans).targets(only(near));
@@ -97,7 +97,7 @@ async fn tr_3_redirects_to_no_target_are_not_followed_with_the_layers_policy() {
 
 #[tokio::test]
 async fn tr_3_with_redirects_outside_the_layer_each_hop_has_headers_of_its_own() {
-    let spans = InMemorySpans::new();
+    let spans = CheckedSpans::new();
     let far = origin("/").await;
     let near = origin(&format!("http://{far}/parent")).await;
     let client = ServiceBuilder::new()

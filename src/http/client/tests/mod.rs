@@ -23,6 +23,8 @@ use crate::http::{Outcome, ServerLayer, SpanEnd, TracedBody};
 use crate::otel::ContextExt;
 use crate::propagation::{Field, Format, Propagator, Targets};
 
+mod contract;
+mod grpc;
 mod metrics;
 #[cfg(feature = "tracing")]
 mod with_tracing;

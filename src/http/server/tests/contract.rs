@@ -165,6 +165,22 @@ fn an_error_in_the_first_frame_is_one_after_the_headers() {
 }
 
 #[test]
+fn polling_a_body_after_its_end_is_up_to_the_inner_one_and_makes_no_span() {
+    for last in [None, Some(Step::Trailers), Some(Step::Fail)] {
+        let recorded = Recorded::default();
+        let steps = [Step::Data("text")].into_iter().chain(last);
+        let mut body = pin!(traced(&recorded, Script::of(steps)));
+        for _ in 0..4 {
+            assert!(poll_frame(body.as_mut()).is_ready());
+        }
+        recorded.one();
+        assert!(matches!(poll_frame(body.as_mut()), Poll::Ready(None)));
+        recorded.one();
+        assert!(TraceContext::current().is_empty());
+    }
+}
+
+#[test]
 fn a_boxed_body_and_one_that_is_collected_elsewhere_end_their_span() {
     let recorded = Recorded::default();
     let body = traced(&recorded, Full::new(Bytes::from_static(b"all")));

@@ -26,6 +26,7 @@ use crate::http::recorded::{Recorded, attribute, error_type};
 use crate::propagation::Trust;
 
 mod contract;
+mod grpc;
 mod metrics;
 mod settings;
 #[cfg(feature = "tracing")]

@@ -38,6 +38,7 @@ impl Active {
     }
 
     /// Makes it current until the guard is dropped.
+    #[inline]
     pub(super) fn enter(&self) -> ActiveGuard<'_> {
         // Entering a span may make a context current by itself: ours goes on top of that.
         let entered = self.tracing.as_ref().map(TracingSpan::enter);

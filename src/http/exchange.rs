@@ -45,10 +45,16 @@ struct Live {
     error_type: Option<Cow<'static, str>>,
     body_bytes: u64,
     /// In one place, since an exchange moves from the call to the future to the body.
-    metered: Option<Box<Metered>>,
+    extras: Option<Box<Extras>>,
+}
+
+/// What is asked for besides the span.
+#[derive(Default)]
+struct Extras {
+    metered: Option<Metered>,
     /// Only somebody who asks for the duration pays for the clock.
     started: Option<Instant>,
-    rpc: Option<Box<Rpc>>,
+    rpc: Option<Rpc>,
 }
 
 impl Exchange {
@@ -62,41 +68,41 @@ impl Exchange {
     }
 
     fn within(active: Active) -> Self {
-        let mut exchange = Self::default();
-        exchange.active = active;
-        exchange
+        Self { active, inside: false, live: None }
     }
 
     pub(super) fn with_span(active: Active, hooks: &Arc<Hooks>) -> Self {
         let mut exchange = Self::within(active);
-        exchange.live = Some(Live {
+        let mut live = Live {
             hooks: Arc::clone(hooks),
             complete: false,
             status: None,
             error_type: None,
             body_bytes: 0,
-            metered: None,
-            started: hooks.on_end.is_some().then(Instant::now),
-            rpc: None,
-        });
+            extras: None,
+        };
+        if hooks.on_end.is_some() {
+            live.extras().started = Some(Instant::now());
+        }
+        exchange.live = Some(live);
         exchange
     }
 
     /// The request is a call of gRPC.
     pub(super) fn calls(&mut self, rpc: Rpc) {
         if let Some(live) = &mut self.live {
-            live.rpc = Some(Box::new(rpc));
+            live.extras().rpc = Some(rpc);
         }
     }
 
     pub(super) fn is_rpc(&self) -> bool {
-        self.live.as_ref().is_some_and(|live| live.rpc.is_some())
+        self.live.as_ref().is_some_and(|live| live.rpc().is_some())
     }
 
     /// Measured until the end.
     pub(super) fn metered(&mut self, metered: Metered) {
         if let Some(live) = &mut self.live {
-            live.metered = Some(Box::new(metered));
+            live.extras().metered = Some(metered);
         }
     }
 
@@ -151,7 +157,7 @@ impl Exchange {
 
     /// Notes what stands behind the body.
     pub(super) fn trailers(&mut self, trailers: &HeaderMap) {
-        if let Some(rpc) = self.live.as_mut().and_then(|live| live.rpc.as_mut()) {
+        if let Some(rpc) = self.live.as_mut().and_then(Live::rpc_mut) {
             rpc.read(trailers);
         }
     }
@@ -175,7 +181,7 @@ impl Exchange {
     pub(super) fn finish(&mut self, ending: Ending) {
         self.rename();
         if let Some(mut live) = self.live.take() {
-            if live.rpc.is_some() {
+            if live.rpc().is_some() {
                 live.settle(&mut self.active, ending);
             }
             live.finish(&self.active, ending);
@@ -195,7 +201,7 @@ impl Exchange {
 
     /// Ends with the headers, whatever comes behind them.
     pub(super) fn finish_at_headers(&mut self) {
-        if let Some(rpc) = self.live.as_mut().and_then(|live| live.rpc.as_mut()) {
+        if let Some(rpc) = self.live.as_mut().and_then(Live::rpc_mut) {
             rpc.stop_at_headers();
         }
         self.finish(Ending::Complete);
@@ -203,17 +209,28 @@ impl Exchange {
 }
 
 impl Live {
+    fn extras(&mut self) -> &mut Extras {
+        self.extras.get_or_insert_default()
+    }
+
+    fn rpc(&self) -> Option<&Rpc> {
+        self.extras.as_ref()?.rpc.as_ref()
+    }
+
+    fn rpc_mut(&mut self) -> Option<&mut Rpc> {
+        self.extras.as_mut()?.rpc.as_mut()
+    }
+
     fn note(&mut self, active: &Active, response: ResponseView<'_>, captured: &CapturedHeaders) {
         let status = response.status();
         self.status = Some(status);
-        if let Some(rpc) = &mut self.rpc {
-            self.complete = rpc.answer(response);
-        }
+        let answered = self.rpc_mut().map(|rpc| rpc.answer(response));
+        self.complete |= answered.unwrap_or_default();
         // Every answer of gRPC is a 200: what has gone wrong is told otherwise.
-        if self.rpc.is_none() || status != StatusCode::OK {
+        if answered.is_none() || status != StatusCode::OK {
             active.tell_status(status);
         }
-        if active.recording {
+        if active.recording && captured.len() > 0 {
             active.cx.span().set_attributes(captured.of(response.headers()));
         }
     }
@@ -227,8 +244,9 @@ impl Live {
     }
 
     fn finish(mut self, active: &Active, ending: Ending) {
-        if let Some(metered) = self.metered.take() {
-            self.record(&active.cx, *metered);
+        let metered = self.extras.as_mut().and_then(|extras| extras.metered.take());
+        if let Some(metered) = metered {
+            self.record(&active.cx, metered);
         }
         if let Some(on_end) = &self.hooks.on_end {
             // Left again before the end, which locks the span: what an exporter logs meanwhile would
@@ -242,13 +260,14 @@ impl Live {
     /// What has become of a call of gRPC, which its last bytes tell. Out of the way of other requests.
     #[cold]
     fn settle(&mut self, active: &mut Active, ending: Ending) {
-        let Some(rpc) = &mut self.rpc else { return };
+        let side = self.hooks.side;
+        let Some(rpc) = self.rpc_mut() else { return };
         let status = rpc.end(ending);
+        let unknown = side == Side::Server && rpc.is_unknown();
         if let Some(status) = status.filter(|_| active.recording) {
             active.tell(KeyValue::new(grpc::RPC_RESPONSE_STATUS_CODE, status));
         }
-        let server = self.hooks.side == Side::Server;
-        if server && rpc.is_unknown() && self.hooks.span_name.is_none() {
+        if unknown && self.hooks.span_name.is_none() {
             active.cx.span().update_name(grpc::SYSTEM);
             active.rename_in_tracing(grpc::SYSTEM);
         }
@@ -266,8 +285,7 @@ impl Live {
             labels: learned.map(Learned::take_labels).unwrap_or_default(),
             response_bytes: self.status.is_some().then_some(self.body_bytes),
             call: self
-                .rpc
-                .as_deref()
+                .rpc()
                 .map(|rpc| Call { method: rpc.method(self.hooks.side), status: rpc.status() }),
         };
         // What an exemplar points to is the span that is current when something is measured.
@@ -276,14 +294,15 @@ impl Live {
     }
 
     fn end_view<'a>(&'a self, cx: &'a Context, ending: Ending) -> EndView<'a> {
+        let started = self.extras.as_ref().and_then(|extras| extras.started);
         EndView {
             ending,
             status: self.status,
             error_type: self.error_type.as_deref(),
             route: self.learned(cx).and_then(Learned::route).map(AsRef::as_ref),
-            duration: self.started.map_or(Duration::ZERO, |started| started.elapsed()),
+            duration: started.map_or(Duration::ZERO, |started| started.elapsed()),
             body_bytes: self.body_bytes,
-            grpc_status: self.rpc.as_deref().and_then(Rpc::status),
+            grpc_status: self.rpc().and_then(Rpc::status),
         }
     }
 

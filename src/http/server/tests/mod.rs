@@ -654,19 +654,32 @@ fn a_panic_that_is_caught_before_the_future_is_dropped_is_still_a_panic() {
     assert_eq!(error_type(&recorded.one()).as_deref(), Some("panic"));
 }
 
+/// What a body may do, in any order.
+fn any_steps() -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![
+        Just(Step::Data("text")),
+        Just(Step::Trailers),
+        Just(Step::Fail),
+        Just(Step::Pending),
+        Just(Step::Panic),
+    ];
+    prop::collection::vec(step, 0..6)
+}
+
+/// Polls a body so many times, unless it panics, and drops it.
+fn read<B: Body>(body: B, polls: usize) {
+    let _ = catch_unwind(AssertUnwindSafe(|| {
+        let mut body = pin!(body);
+        for _ in 0..polls {
+            let _ = poll_frame(body.as_mut());
+        }
+    }));
+}
+
 proptest! {
     #[test]
     fn every_way_to_end_ends_the_span_once(
-        steps in prop::collection::vec(
-            prop_oneof![
-                Just(Step::Data("text")),
-                Just(Step::Trailers),
-                Just(Step::Fail),
-                Just(Step::Pending),
-                Just(Step::Panic),
-            ],
-            0..6,
-        ),
+        steps in any_steps(),
         polls in 0_usize..8,
         status in 200_u16..600,
     ) {
@@ -674,12 +687,7 @@ proptest! {
         let mut response = Response::new(Script::of(steps));
         *response.status_mut() = StatusCode::from_u16(status).unwrap();
         let body = respond(&layer(&recorded), request(&[]), response).into_body();
-        let _ = catch_unwind(AssertUnwindSafe(|| {
-            let mut body = pin!(body);
-            for _ in 0..polls {
-                let _ = poll_frame(body.as_mut());
-            }
-        }));
+        read(body, polls);
         error_type(&recorded.one());
     }
 

@@ -287,27 +287,12 @@ fn what_an_exporter_logs_while_a_span_ends_does_not_wait_for_that_span() {
 proptest! {
     #[test]
     fn every_way_to_end_ends_the_span_once(
-        steps in prop::collection::vec(
-            prop_oneof![
-                Just(Step::Data("text")),
-                Just(Step::Trailers),
-                Just(Step::Fail),
-                Just(Step::Pending),
-                Just(Step::Panic),
-            ],
-            0..6,
-        ),
+        steps in any_steps(),
         polls in 0_usize..8,
     ) {
         let recorded = Recorded::default();
         let _subscribed = exported(&recorded.provider());
-        let body = traced(Script::of(steps));
-        let _ = catch_unwind(AssertUnwindSafe(|| {
-            let mut body = pin!(body);
-            for _ in 0..polls {
-                let _ = poll_frame(body.as_mut());
-            }
-        }));
+        read(traced(Script::of(steps)), polls);
         let span = recorded.one();
         error_type(&span);
         assert_nothing_is_said_twice(&span);

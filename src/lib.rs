@@ -1,7 +1,7 @@
 //! Carries the trace of a request through HTTP and WebSocket messages, in the headers that real fleets
 //! speak: `traceparent`, `tracestate`, `sentry-trace` and `baggage`.
 //!
-//! For people who run several services (axum, hyper, WebSockets, queues) and cannot see one request
+//! For people who run several services (axum, hyper, tonic, WebSockets, queues) and cannot see one request
 //! as one trace, because the trace breaks at a message, an upgrade, or between a Sentry service and an
 //! OpenTelemetry one.
 //!

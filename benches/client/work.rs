@@ -20,7 +20,7 @@ use super::discarded::tracer_provider;
 #[derive(Clone, Copy)]
 pub(crate) struct Bare;
 
-impl Service<Request<()>> for Bare {
+impl<R> Service<Request<R>> for Bare {
     type Response = Response<Empty<Bytes>>;
     type Error = Infallible;
     type Future = Ready<Result<Self::Response, Infallible>>;
@@ -29,7 +29,7 @@ impl Service<Request<()>> for Bare {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: Request<()>) -> Self::Future {
+    fn call(&mut self, request: Request<R>) -> Self::Future {
         drop(request);
         ready(Ok(Response::new(Empty::new())))
     }
@@ -40,15 +40,29 @@ pub(crate) fn send<S, B>(service: &mut S, uri: &Uri)
 where
     S: Service<Request<()>, Response = Response<B>, Error = Infallible>,
 {
-    let mut request = Request::new(());
+    send_with(service, uri, ());
+}
+
+/// The same with a body, for services that ask for one.
+pub(crate) fn send_with<S, R, B>(service: &mut S, uri: &Uri, body: R)
+where
+    S: Service<Request<R>, Response = Response<B>, Error = Infallible>,
+{
+    let request = request(uri, body);
+    let mut task = Task::from_waker(Waker::noop());
+    assert!(service.poll_ready(&mut task).is_ready());
+    assert!(pin!(service.call(request)).poll(&mut task).is_ready());
+}
+
+/// A request with two headers, as clients make it.
+pub(crate) fn request<R>(uri: &Uri, body: R) -> Request<R> {
+    let mut request = Request::new(body);
     *request.method_mut() = Method::POST;
     *request.uri_mut() = uri.clone();
     let headers = request.headers_mut();
     headers.insert("accept", HeaderValue::from_static("application/json"));
     headers.insert("content-type", HeaderValue::from_static("application/json"));
-    let mut task = Task::from_waker(Waker::noop());
-    assert!(service.poll_ready(&mut task).is_ready());
-    assert!(pin!(service.call(request)).poll(&mut task).is_ready());
+    request
 }
 
 pub(crate) fn uri() -> Uri {

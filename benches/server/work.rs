@@ -32,7 +32,7 @@ pub(crate) fn request(headers: HeaderMap) -> Request<()> {
 #[derive(Clone, Copy)]
 pub(crate) struct Bare;
 
-impl Service<Request<()>> for Bare {
+impl<R> Service<Request<R>> for Bare {
     type Response = Response<Full<Bytes>>;
     type Error = Infallible;
     type Future = Ready<Result<Self::Response, Infallible>>;
@@ -41,16 +41,16 @@ impl Service<Request<()>> for Bare {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: Request<()>) -> Self::Future {
+    fn call(&mut self, request: Request<R>) -> Self::Future {
         drop(request);
         ready(Ok(Response::new(Full::new(Bytes::from_static(b"found")))))
     }
 }
 
 /// Calls a service and reads the response to its end.
-pub(crate) fn drive<S, B>(service: &mut S, request: Request<()>)
+pub(crate) fn drive<S, R, B>(service: &mut S, request: Request<R>)
 where
-    S: Service<Request<()>, Response = Response<B>, Error = Infallible>,
+    S: Service<Request<R>, Response = Response<B>, Error = Infallible>,
     B: Body<Data = Bytes>,
 {
     let mut task = Context::from_waker(Waker::noop());

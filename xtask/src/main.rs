@@ -10,6 +10,7 @@ mod examples;
 mod features;
 mod install;
 mod interop;
+mod loopback;
 mod peers;
 mod report;
 mod scenarios;
@@ -30,13 +31,18 @@ Commands:
                    Fails if this library does, or if docs/peers.md says otherwise; --write-docs
                    writes it anew. --cases prints every case that came out otherwise.
                    The first run builds the other crates, which takes some minutes
-  peers            Run the benches of the wire formats, here and of other crates, and print their
-                   instructions and allocations. Needs valgrind and gungraun-runner
+  peers            Run the benches of the wire formats and of the HTTP layers, here and of other
+                   crates, and print their instructions and allocations. Needs valgrind and
+                   gungraun-runner
   peers --scenarios [--write-docs]
                    Send the same requests through the HTTP layers of other crates and of this one,
                    and print what became of their spans and what they allocate. Fails if this library
                    gives a wrong answer, or if docs/peers-scenarios.md says otherwise; --write-docs
                    writes it anew
+  peers --loopback [--write-docs]
+                   Send requests to axum with each of the layers over the loopback, for some minutes,
+                   and print what they leave of its throughput. Times fail nothing; --write-docs
+                   writes docs/peers-loopback.md
   help             Print this text
 
 Options:
@@ -53,6 +59,7 @@ enum Request {
     Conformance(conformance::Options),
     Peers,
     Scenarios { write_docs: bool },
+    Loopback { write_docs: bool },
 }
 
 fn main() -> ExitCode {
@@ -67,6 +74,7 @@ fn main() -> ExitCode {
         Ok(Request::Conformance(options)) => ended(conformance::run(&steps::root(), options)),
         Ok(Request::Peers) => ended(peers::run(&steps::root())),
         Ok(Request::Scenarios { write_docs }) => ended(scenarios::run(&steps::root(), write_docs)),
+        Ok(Request::Loopback { write_docs }) => ended(loopback::run(&steps::root(), write_docs)),
         Err(message) => {
             eprintln!("error: {message}\n\n{USAGE}");
             ExitCode::from(2)
@@ -103,10 +111,14 @@ fn parse(arguments: &[String]) -> Result<Request, String> {
 }
 
 fn peers_request(options: &[String]) -> Result<Request, String> {
-    match flags("peers", options, ["--scenarios", "--write-docs"])? {
-        [false, false] => Ok(Request::Peers),
-        [true, write_docs] => Ok(Request::Scenarios { write_docs }),
-        [false, true] => Err("`peers` takes `--write-docs` only beside `--scenarios`".to_owned()),
+    match flags("peers", options, ["--scenarios", "--loopback", "--write-docs"])? {
+        [false, false, false] => Ok(Request::Peers),
+        [true, false, write_docs] => Ok(Request::Scenarios { write_docs }),
+        [false, true, write_docs] => Ok(Request::Loopback { write_docs }),
+        [true, true, _] => Err("`peers` takes one of `--scenarios` and `--loopback`".to_owned()),
+        [false, false, true] => {
+            Err("`peers` takes `--write-docs` only beside `--scenarios` or `--loopback`".to_owned())
+        }
     }
 }
 
@@ -147,7 +159,10 @@ mod tests {
     }
 
     #[test]
-    fn scenarios_belong_to_the_peers() {
+    fn scenarios_and_loopback_belong_to_the_peers() {
+        let loopback = |write_docs| Ok(Request::Loopback { write_docs });
+        assert_eq!(parsed("peers --loopback"), loopback(false));
+        assert_eq!(parsed("peers --write-docs --loopback"), loopback(true));
         let scenarios = |write_docs| Ok(Request::Scenarios { write_docs });
         assert_eq!(parsed("peers --scenarios"), scenarios(false));
         assert_eq!(parsed("peers --write-docs --scenarios"), scenarios(true));
@@ -169,6 +184,7 @@ mod tests {
             ("conformance --quick", "`--quick`"),
             ("peers --cases", "`--cases`"),
             ("peers --write-docs", "`--scenarios`"),
+            ("peers --loopback --scenarios", "one of"),
             ("help me", "`me`"),
             ("", "no command"),
         ] {

@@ -82,6 +82,7 @@ const INTRODUCTION: &str = "\
 Written by `cargo xtask conformance --write-docs`, which puts the cases of
 [wire-vectors.json](../tests/vectors/wire-vectors.json) to this library and to other Rust crates, through one judge, and
 prints how many come out wrong. `cargo xtask conformance` runs the same and fails if anything differs from this page.
+What becomes of spans in the HTTP layers of others is in [peers-scenarios.md](peers-scenarios.md).
 
 ## What is specified
 

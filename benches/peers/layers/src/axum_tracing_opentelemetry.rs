@@ -9,7 +9,8 @@ use tower::Layer as _;
 
 use crate::tracing_spans;
 
-pub(crate) struct AxumTracing;
+/// With `tracing` spans by tracing-opentelemetry.
+pub struct AxumTracing;
 
 impl Subject for AxumTracing {
     fn name(&self) -> String {

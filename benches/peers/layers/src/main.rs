@@ -5,26 +5,21 @@
 use std::error::Error;
 use std::process::ExitCode;
 
+use peers_layers::axum_tracing_opentelemetry::AxumTracing;
+use peers_layers::opentelemetry_instrumentation_tower::Contrib;
+use peers_layers::sentry_tower::SentryTower;
+use peers_layers::tower_otel::TowerOtel;
 use scenarios::{Column, Throughline, objections, page};
-
-mod axum_tracing_opentelemetry;
-mod opentelemetry_instrumentation_tower;
-mod sentry_tower;
-mod tower_otel;
-mod tracing_spans;
-
-/// The versions that were resolved.
-const LOCK: &str = include_str!("../Cargo.lock");
 
 fn main() -> Result<ExitCode, Box<dyn Error + Send + Sync>> {
     let us = Column::of(Throughline)?;
     let wrong = objections(&us);
     let columns = [
-        Column::of(tower_otel::TowerOtel { traces_body: false })?,
-        Column::of(tower_otel::TowerOtel { traces_body: true })?,
-        Column::of(opentelemetry_instrumentation_tower::Contrib)?,
-        Column::of(axum_tracing_opentelemetry::AxumTracing)?,
-        Column::of(sentry_tower::SentryTower)?,
+        Column::of(TowerOtel { traces_body: false })?,
+        Column::of(TowerOtel { traces_body: true })?,
+        Column::of(Contrib)?,
+        Column::of(AxumTracing)?,
+        Column::of(SentryTower)?,
         us,
     ];
     print!("{}", page(&columns));
@@ -32,9 +27,4 @@ fn main() -> Result<ExitCode, Box<dyn Error + Send + Sync>> {
         eprintln!("error: {line}");
     }
     Ok(if wrong.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
-
-/// Name and version of a column.
-fn head(package: &str) -> String {
-    format!("{package} {}", conformance::version_in(LOCK, package))
 }

@@ -8,10 +8,25 @@ use http::{HeaderMap, HeaderValue};
 use scenarios::{App, Bare, Bed, EndedSpan, Log, Outcome, Subject, Task, boxed, counted};
 use sentry_core::protocol::{Context, EnvelopeItem, SpanStatus, TraceContext, Transaction};
 use sentry_core::{ClientOptions, Envelope, Hub, HubSwitchGuard, SentryFutureExt as _, Transport};
-use sentry_tower::{NewSentryLayer, SentryHttpLayer};
+use sentry_tower::{NewSentryLayer, NewSentryService, SentryHttpLayer, SentryHttpService};
 use tower::Layer as _;
 
-pub(crate) struct SentryTower;
+/// Both of its layers in the order that its documentation asks for.
+pub fn around<S, R>(service: S) -> NewSentryService<SentryHttpService<S>, R> {
+    let service = SentryHttpLayer::new().enable_transaction().layer(service);
+    NewSentryLayer::new_from_top().layer(service)
+}
+
+/// A hub whose client records every transaction.
+pub fn hub(transport: impl Transport) -> Arc<Hub> {
+    let mut options = ClientOptions::new().traces_sample_rate(1.0);
+    options.dsn = "https://public@localhost/1".parse().ok();
+    options.transport = Some(Arc::new(Arc::new(transport)));
+    Arc::new(Hub::new(Some(Arc::new(options.into())), Arc::default()))
+}
+
+/// Rate 1.
+pub struct SentryTower;
 
 impl Subject for SentryTower {
     fn name(&self) -> String {
@@ -19,22 +34,15 @@ impl Subject for SentryTower {
     }
 
     fn around(&self, app: App, _: &Bed) -> App {
-        let app = SentryHttpLayer::new().enable_transaction().layer(app);
-        boxed(NewSentryLayer::new_from_top().layer(app))
+        boxed(around(app))
     }
 
     fn allocations(&self, bare: Bare, headers: &HeaderMap, _: &Bed) -> u64 {
-        let service = SentryHttpLayer::new().enable_transaction().layer(bare);
-        counted(NewSentryLayer::new_from_top().layer(service), headers)
+        counted(around(bare), headers)
     }
 
     fn installed(&self, bed: &Bed) -> Box<dyn Any> {
-        let log = bed.log().clone();
-        let mut options = ClientOptions::new().traces_sample_rate(1.0);
-        options.dsn = "https://public@localhost/1".parse().ok();
-        options.transport = Some(Arc::new(Arc::new(IntoLog(log))));
-        let hub = Hub::new(Some(Arc::new(options.into())), Arc::default());
-        Box::new(HubSwitchGuard::new(Arc::new(hub)))
+        Box::new(HubSwitchGuard::new(hub(IntoLog(bed.log().clone()))))
     }
 
     fn caller(&self, sampled: bool) -> (&'static str, &'static str) {

@@ -3,7 +3,7 @@
 use std::any::Any;
 
 use http::HeaderMap;
-use opentelemetry::metrics::MeterProvider as _;
+use opentelemetry::metrics::MeterProvider;
 use scenarios::{App, Bare, Bed, Subject, Task, boxed, counted};
 use tower::Layer as _;
 use tower_otel::{metrics, trace};
@@ -11,9 +11,22 @@ use tracing::Level;
 
 use crate::tracing_spans;
 
-pub(crate) struct TowerOtel {
+/// Its layer for spans.
+#[must_use]
+pub fn spans() -> trace::HttpLayer {
+    trace::HttpLayer::server(Level::INFO)
+}
+
+/// Its layer for metrics.
+#[must_use]
+pub fn metrics(provider: &impl MeterProvider) -> metrics::HttpLayer {
+    metrics::HttpLayer::server(&provider.meter("tower-otel"))
+}
+
+/// With its metrics.
+pub struct TowerOtel {
     /// With the switch that makes the body part of the span.
-    pub(crate) traces_body: bool,
+    pub traces_body: bool,
 }
 
 impl Subject for TowerOtel {
@@ -23,21 +36,19 @@ impl Subject for TowerOtel {
     }
 
     fn around(&self, app: App, bed: &Bed) -> App {
-        let metrics = metrics::HttpLayer::server(&bed.meter_provider().meter("tower-otel"));
-        let spans = trace::HttpLayer::server(Level::INFO);
+        let metrics = metrics(&bed.meter_provider());
         if self.traces_body {
-            boxed(metrics.layer(spans.trace_body().layer(app)))
+            boxed(metrics.layer(spans().trace_body().layer(app)))
         } else {
-            boxed(metrics.layer(spans.layer(app)))
+            boxed(metrics.layer(spans().layer(app)))
         }
     }
 
     fn allocations(&self, bare: Bare, headers: &HeaderMap, _: &Bed) -> u64 {
-        let spans = trace::HttpLayer::server(Level::INFO);
         if self.traces_body {
-            counted(spans.trace_body().layer(bare), headers)
+            counted(spans().trace_body().layer(bare), headers)
         } else {
-            counted(spans.layer(bare), headers)
+            counted(spans().layer(bare), headers)
         }
     }
 

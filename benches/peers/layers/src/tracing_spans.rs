@@ -4,18 +4,23 @@ use std::any::Any;
 
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_http::HeaderInjector;
+use opentelemetry_sdk::trace::SdkTracerProvider;
 use scenarios::{Bed, Task, trace_id_of};
 use tracing::Instrument as _;
-use tracing::Span;
+use tracing::{Span, Subscriber};
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 use tracing_subscriber::Registry;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
+/// Makes spans of this provider out of all `tracing` spans.
+pub fn subscriber(provider: &SdkTracerProvider) -> impl Subscriber + Send + Sync + use<> {
+    let layer = tracing_opentelemetry::layer().with_tracer(provider.tracer("tracing"));
+    Registry::default().with(layer)
+}
+
 pub(crate) fn installed(bed: &Bed) -> Box<dyn Any> {
-    let tracer = bed.tracer_provider().tracer("tracing");
-    let layer = tracing_opentelemetry::layer().with_tracer(tracer);
-    Box::new(Registry::default().with(layer).set_default())
+    Box::new(subscriber(&bed.tracer_provider()).set_default())
 }
 
 pub(crate) fn trace_id() -> Option<String> {

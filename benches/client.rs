@@ -51,8 +51,8 @@ fn bare_client((client, uri): (&'static mut Bare, &'static Uri)) {
 // OpenTelemetry by hand 26,364; fastrace, with `traceparent` alone, 5,626. The goal of 4,500 was set
 // for three headers.
 #[library_benchmark(setup = around)]
-#[bench::three_headers(args = (input::request_with_other_baggage(), ClientLayer::propagate_only().propagation(w3c())), config = budget(4_500))]
-#[bench::all_formats(args = (input::request_with_all(), ClientLayer::propagate_only()), config = budget(5_200))]
+#[bench::three_headers(args = (input::request_with_other_baggage(), ClientLayer::propagate_only().propagation(w3c())), config = budget(4_400))]
+#[bench::all_formats(args = (input::request_with_all(), ClientLayer::propagate_only()), config = budget(5_000))]
 #[bench::nothing(args = (input::request_without_trace(), ClientLayer::propagate_only()), config = budget(3_150))]
 fn propagate_only((client, uri): Input) {
     send(black_box(client), uri);
@@ -62,17 +62,17 @@ fn propagate_only((client, uri): Input) {
 // 11,000 is for a span that mirrors no tracestate: OpenTelemetry clones its list of strings into each
 // span.
 #[library_benchmark(setup = around)]
-#[bench::sampled(args = (input::request_with_traceparent(), spans()), config = budget(9_000))]
-#[bench::tracestate_mirrored(args = (input::request_with_all(), spans()), config = budget(16_000))]
-#[bench::unsampled(args = (unsampled(input::request_with_traceparent()), spans()), config = budget(6_600))]
+#[bench::sampled(args = (input::request_with_traceparent(), spans()), config = budget(8_850))]
+#[bench::tracestate_mirrored(args = (input::request_with_all(), spans()), config = budget(15_800))]
+#[bench::unsampled(args = (unsampled(input::request_with_traceparent()), spans()), config = budget(6_500))]
 fn full_span((client, uri): Input) {
     send(black_box(client), uri);
 }
 
 // With instruments that are bound; tower-otel, without that, 52,875 and 51,422.
 #[library_benchmark(setup = around)]
-#[bench::sampled(args = (input::request_with_traceparent(), measured()), config = budget(10_600))]
-#[bench::unsampled(args = (unsampled(input::request_with_traceparent()), measured()), config = budget(8_150))]
+#[bench::sampled(args = (input::request_with_traceparent(), measured()), config = budget(10_450))]
+#[bench::unsampled(args = (unsampled(input::request_with_traceparent()), measured()), config = budget(8_100))]
 fn with_metrics((client, uri): Input) {
     send(black_box(client), uri);
 }

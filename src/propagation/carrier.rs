@@ -138,6 +138,7 @@ impl Extractor for HeaderMap {
 }
 
 impl Injector for HeaderMap {
+    #[inline]
     fn set(&mut self, field: Field, value: FieldValue<'_>) {
         self.insert(field.to_header_name(), value.to_header_value());
     }

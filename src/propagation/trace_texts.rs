@@ -19,6 +19,7 @@ pub(super) struct TraceTexts {
 
 impl TraceTexts {
     /// The texts of a parent in those of the two formats that are written.
+    #[inline]
     pub(super) fn new(parent: &TraceParent, formats: Formats) -> Self {
         let mut texts = [0; LENGTH];
         let mut end = MIDDLE;
@@ -59,6 +60,7 @@ impl<'a> TextPart<'a> {
         std::str::from_utf8(self.as_bytes()).unwrap_or_default()
     }
 
+    #[inline]
     pub(super) fn to_header_value(self) -> HeaderValue {
         let value = if self.whole.both {
             // An owner in place is one allocation; a vector that is shared would be two.

@@ -52,7 +52,7 @@ fn bare_service((service, request): (&'static mut Bare, Request<()>)) {
 // unsampled, 9,000 and 12 without a context.
 #[library_benchmark]
 #[bench::traceparent(args = (input::request_with_traceparent(), spans()), setup = around, config = budget(10_100))]
-#[bench::all_with_state_mirrored(args = (input::request_with_other_baggage(), spans()), setup = around, config = budget(23_100))]
+#[bench::all_with_state_mirrored(args = (input::request_with_other_baggage(), spans()), setup = around, config = budget(22_500))]
 #[bench::all_without_mirror(args = (input::request_with_other_baggage(), spans().mirror_trace_state(false)), setup = around, config = budget(13_500))]
 #[bench::unsampled(args = (unsampled(input::request_with_traceparent()), spans()), setup = around, config = budget(6_950))]
 #[bench::no_context(args = (input::request_without_trace(), spans()), setup = around, config = budget(9_000))]

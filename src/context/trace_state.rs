@@ -2,7 +2,7 @@ use std::fmt;
 
 use http::HeaderValue;
 
-use super::list::{self, List};
+use super::list::{self, List, split_at_byte, trim_ows_text};
 use crate::limits;
 
 /// What vendors add to a trace: the list of a
@@ -129,10 +129,10 @@ impl<'a> Iterator for Entries<'a> {
 
     fn next(&mut self) -> Option<Self::Item> {
         while !self.rest.is_empty() {
-            let (member, rest) = self.rest.split_once(',').unwrap_or((self.rest, ""));
+            let (member, rest) = split_at_byte(self.rest, b',').unwrap_or((self.rest, ""));
             self.rest = rest;
             // Leading spaces belong to the value only behind the sign, so trimming the member is safe.
-            if let Some(entry) = member.trim_matches([' ', '\t']).split_once('=') {
+            if let Some(entry) = split_at_byte(trim_ows_text(member), b'=') {
                 return Some(entry);
             }
         }

@@ -93,7 +93,7 @@ const INTRODUCTION: &str = "\
 # What layers leave of axum's throughput
 
 Written by `cargo xtask peers --loopback --write-docs` in one run on a shared machine of two cores,
-with other work beside it: times are worth a look, not a promise, and nothing fails by them. What is
+whatever else ran on it: times are worth a look, not a promise, and nothing fails by them. What is
 held to budgets are the instructions in [benches](../benches/README.md).
 
 Each server is a process of axum with one route and one thread, pinned to the first core together

@@ -51,9 +51,9 @@ fn bare_client((client, uri): (&'static mut Bare, &'static Uri)) {
 // OpenTelemetry by hand 26,364; fastrace, with `traceparent` alone, 5,626. The goal of 4,500 was set
 // for three headers.
 #[library_benchmark(setup = around)]
-#[bench::three_headers(args = (input::request_with_other_baggage(), ClientLayer::propagate_only().propagation(w3c())), config = budget(4_400))]
-#[bench::all_formats(args = (input::request_with_all(), ClientLayer::propagate_only()), config = budget(5_000))]
-#[bench::nothing(args = (input::request_without_trace(), ClientLayer::propagate_only()), config = budget(3_150))]
+#[bench::three_headers(args = (input::request_with_other_baggage(), ClientLayer::propagate_only().propagation(w3c())), config = budget(4_500))]
+#[bench::all_formats(args = (input::request_with_all(), ClientLayer::propagate_only()), config = budget(5_100))]
+#[bench::nothing(args = (input::request_without_trace(), ClientLayer::propagate_only()), config = budget(3_250))]
 fn propagate_only((client, uri): Input) {
     send(black_box(client), uri);
 }

@@ -56,7 +56,7 @@
 //! | `nats` | | NATS message headers as a carrier |
 //! | `sentry` | | errors that Sentry captures, in the current trace of [`otel`] |
 //!
-//! A feature never changes what is there without it.
+//! A feature never changes what is there without it, but for `axum`: with it, spans have axum's routes.
 //!
 //! # What it does not do
 //!

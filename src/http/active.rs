@@ -16,7 +16,7 @@ pub(super) struct Active {
     pub(super) tracing: Option<TracingSpan>,
     /// The span takes attributes.
     pub(super) recording: bool,
-    /// Nothing depends on what is current: 110 instructions less for each call, poll and frame.
+    /// Somebody further out has made current what is to be.
     aside: bool,
 }
 

@@ -248,11 +248,11 @@ impl Live {
         if let Some(metered) = metered {
             self.record(&active.cx, metered);
         }
-        if let Some(on_end) = &self.hooks.on_end {
+        if self.hooks.on_end.is_some() {
             // Left again before the end, which locks the span: what an exporter logs meanwhile would
             // become an event of it, and wait for that lock for ever.
             let _entered = active.tracing.as_ref().map(TracingSpan::enter);
-            on_end(self.end_view(&active.cx, ending), &active.cx.span());
+            self.hooks.end(self.end_view(&active.cx, ending), &active.cx.span());
         }
         active.cx.span().end();
     }

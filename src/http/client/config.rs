@@ -46,7 +46,7 @@ impl Config {
         }
         let Some(spans) = &self.spans else {
             self.inject(&cx, request);
-            return Exchange::aside();
+            return Exchange::without_span(cx);
         };
         let cx = spans.ambient().unwrap_or(cx);
         let view = RequestView::from(&*request);
@@ -72,6 +72,15 @@ impl Config {
         }
         exchange.announce(request);
         exchange
+    }
+
+    /// Runs the inner client's code for an exchange that has just begun.
+    pub(super) fn call<T>(&self, exchange: &mut Exchange, work: impl FnOnce() -> T) -> T {
+        match self.spans {
+            // What is to be current is so already: 110 instructions saved.
+            None => work(),
+            Some(_) => exchange.run(work),
+        }
     }
 
     pub(super) fn waits_for_body(&self, exchange: &Exchange) -> bool {

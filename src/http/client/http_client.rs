@@ -21,7 +21,7 @@ impl<C: HttpClient> HttpClient for ClientService<C> {
         Self: 'call,
     {
         let mut exchange = self.config.begin(&mut request);
-        let inner = exchange.run(|| self.inner.send_bytes(request));
+        let inner = self.config.call(&mut exchange, || self.inner.send_bytes(request));
         let mut call = Call::new(inner, exchange, Arc::clone(&self.config));
         // The whole body is there with the headers, so that both are the same end.
         Box::pin(poll_fn(move |task| {

@@ -105,7 +105,7 @@ impl<S: Service<Request>> ClientService<S> {
         extensions: Extensions,
     ) -> ReqwestFuture<S::Future> {
         let mut exchange = begin(&self.config, &mut request, extensions);
-        let inner = exchange.run(|| self.inner.call(request));
+        let inner = self.config.call(&mut exchange, || self.inner.call(request));
         let streams = self.config.waits_for_body(&exchange);
         ReqwestFuture { call: Call::new(inner, exchange, Arc::clone(&self.config)), streams }
     }

@@ -38,7 +38,7 @@ where
 
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
         let mut exchange = self.config.begin(&mut request);
-        let inner = exchange.run(|| self.inner.call(request));
+        let inner = self.config.call(&mut exchange, || self.inner.call(request));
         ClientFuture::new(Call::new(inner, exchange, Arc::clone(&self.config)))
     }
 }

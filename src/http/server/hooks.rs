@@ -11,8 +11,9 @@ use crate::http::{EndView, Outcome, RequestView, ResponseView};
 /// # Hooks
 ///
 /// They are called for requests that have a span, with the span beside what they look at. They run on
-/// the request's path, so they must not wait; and they must not panic, since some of them are called
-/// while a panic or a cancellation is under way.
+/// the request's path, so they must not wait. A panic of `on_request` or `on_response` is one of the
+/// request; one of `on_end` or `classify_error`, which are called while other panics and cancellations
+/// are under way, is caught: the end is what it would be without that hook.
 impl ServerLayer {
     /// Names the span, instead of method and route. A name has to be of low cardinality: no ids, no
     /// raw path.

@@ -151,7 +151,8 @@ impl ServerLayer {
         self.set(|config| config.filter = Some(Arc::new(filter)))
     }
 
-    /// Whose trace is continued, decided per request: everybody's by default.
+    /// Whose trace is continued, decided per request: everybody's by default. A layer further in
+    /// decides anew, unless this one has opened a span.
     ///
     /// ```
     /// use throughline::http::ServerLayer;

@@ -2,6 +2,7 @@ use std::fmt;
 
 use ::http::{HeaderMap, HeaderName, HeaderValue};
 use opentelemetry::Context;
+use opentelemetry::trace::TraceContextExt;
 
 use crate::otel::ContextExt;
 
@@ -20,6 +21,10 @@ pub enum ResponseHeader {
 impl ResponseHeader {
     /// Tells the span of this context. Without one there is nothing to tell.
     pub(super) fn write(self, cx: &Context, headers: &mut HeaderMap) {
+        // Without an SDK, the span that stands here is the caller's own.
+        if cx.span().span_context().is_remote() {
+            return;
+        }
         let Some(parent) = cx.trace_context().parent().copied() else { return };
         match self {
             Self::ServerTiming => {

@@ -56,6 +56,58 @@ fn a_panic_of_a_hook_is_one_of_the_request() {
 }
 
 #[test]
+fn a_hook_of_the_end_that_panics_changes_nothing_even_in_a_panic() {
+    let recorded = Recorded::default();
+    let layer = layer(&recorded).classify_error(|_| panic!("told to")).on_end(|_, _| panic!("too"));
+    let inner = service_fn(async |_: Request<()>| -> Result<Response<Empty<Bytes>>, Infallible> {
+        panic!("first")
+    });
+    let mut service = layer.layer(inner);
+    let panicked = catch_unwind(AssertUnwindSafe(|| poll(pin!(service.call(request(&[]))))));
+    assert_eq!(panicked.err().and_then(|told| told.downcast().ok()), Some(Box::new("first")));
+    assert_eq!(error_type(&recorded.one()).as_deref(), Some("panic"));
+
+    let mut response = empty();
+    *response.status_mut() = StatusCode::BAD_GATEWAY;
+    drop(respond(&layer, request(&[]), response));
+    assert_eq!(error_type(&recorded.all()[1]).as_deref(), Some("502"));
+}
+
+#[test]
+fn an_inner_layer_leaves_what_is_current_where_it_is_polled() {
+    let recorded = Recorded::default();
+    let inner = service_fn(async |_: Request<()>| {
+        let trace = TraceContext::current();
+        Ok::<_, Infallible>(Response::new(Full::new(Bytes::from(format!("{:?}", trace.parent())))))
+    });
+    // The inner layer is called on another task, as behind a buffer.
+    let called_elsewhere = service_fn(|request: Request<()>| {
+        let _elsewhere = Context::new().attach();
+        layer(&Recorded::default()).layer(inner).call(request)
+    });
+    let mut service = layer(&recorded).layer(called_elsewhere);
+    let Poll::Ready(Ok(response)) = poll(pin!(service.call(request(&[("traceparent", PARENT)]))))
+    else {
+        panic!("it is ready")
+    };
+    let Poll::Ready(Some(Ok(frame))) = poll_frame(pin!(response.into_body())) else {
+        panic!("it has a frame")
+    };
+    let seen = String::from_utf8(frame.into_data().unwrap().to_vec()).unwrap();
+    let span = recorded.one().span_context.span_id().to_string();
+    assert!(seen.contains(&span), "{seen}");
+}
+
+#[test]
+fn without_an_sdk_no_header_tells_callers_their_own_span() {
+    let provider = opentelemetry::trace::noop::NoopTracerProvider::new();
+    let layer =
+        ServerLayer::new().tracer_provider(provider).response_header(ResponseHeader::TraceResponse);
+    let response = respond(&layer, request(&[("traceparent", PARENT)]), empty());
+    assert!(response.headers().is_empty(), "{:?}", response.headers());
+}
+
+#[test]
 fn the_end_is_told_once_however_it_comes() {
     for (steps, status, polls, ending, error_type, bytes) in [
         (vec![Step::Data("abc")], 200, 2, Ending::Complete, None, 3),

@@ -16,7 +16,7 @@ const GROUPS: [(&str, usize); 7] =
     [("TP", 10), ("TS", 12), ("BG", 13), ("SE", 13), ("BO", 4), ("MS", 8), ("TR", 4)];
 
 /// Formats of others, which are one rule each.
-const FORMATS: [&str; 3] = ["B3", "DD", "XR"];
+const FORMATS: [&str; 4] = ["B3", "DD", "XR", "GR"];
 
 /// Where tests stand.
 const SOURCES: [&str; 5] = ["src", "tests", "crates", "examples", "xtask"];

@@ -72,7 +72,6 @@ impl Exchange {
     }
 
     pub(super) fn with_span(active: Active, hooks: &Arc<Hooks>) -> Self {
-        let mut exchange = Self::within(active);
         let mut live = Live {
             hooks: Arc::clone(hooks),
             complete: false,
@@ -84,8 +83,7 @@ impl Exchange {
         if hooks.on_end.is_some() {
             live.extras().started = Some(Instant::now());
         }
-        exchange.live = Some(live);
-        exchange
+        Self { active, inside: false, live: Some(live) }
     }
 
     /// The request is a call of gRPC.

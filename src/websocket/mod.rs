@@ -27,7 +27,7 @@
 
 mod envelope;
 mod message;
-mod payload;
+mod scan;
 mod stream;
 
 pub use envelope::{Envelope, Placement};

@@ -27,9 +27,12 @@
 
 mod envelope;
 mod message;
+mod parent_digits;
+mod relay;
 mod scan;
 mod stream;
 
 pub use envelope::{Envelope, Placement};
 pub use message::Message;
+pub use relay::{Relay, RelayMode};
 pub use stream::{Incoming, SendError, TracedWebSocket};

@@ -26,13 +26,17 @@
 //! ```
 
 mod envelope;
+mod frame;
 mod message;
 mod parent_digits;
 mod relay;
 mod scan;
 mod stream;
+mod subprotocol;
 
 pub use envelope::{Envelope, Placement};
+pub use frame::Frame;
 pub use message::Message;
 pub use relay::{Relay, RelayMode};
 pub use stream::{Incoming, SendError, TracedWebSocket};
+pub use subprotocol::Subprotocol;

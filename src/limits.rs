@@ -34,6 +34,11 @@ pub const REFUSALS: usize = 16;
 /// headers, the longest baggage and JSON's own signs, with room for escapes.
 pub const ENVELOPE_CONTEXT_BYTES: usize = 16 * 1024;
 
+/// Bytes at the end of a JSON object that are searched for a second context when the first one stands at
+/// its start. Whoever appends one does it there; to search the whole would make every read cost the
+/// payload instead of the context.
+pub const LATE_DUPLICATE_BYTES: usize = 512;
+
 /// Bytes of a received text (path, host, user agent) that become an attribute of a span. What is
 /// longer is cut: nobody reads it, and every span would carry it to the back end.
 pub const HTTP_ATTRIBUTE_BYTES: usize = 2048;

@@ -28,6 +28,8 @@
 mod envelope;
 mod message;
 mod payload;
+#[cfg_attr(not(test), expect(dead_code, reason = "the envelope comes to use it"))]
+mod scan;
 mod stream;
 
 pub use envelope::{Envelope, Placement};

@@ -34,8 +34,9 @@ pub const REFUSALS: usize = 16;
 /// headers, the longest baggage and JSON's own signs, with room for escapes.
 pub const ENVELOPE_CONTEXT_BYTES: usize = 16 * 1024;
 
-/// Bytes at the end of a message that are searched for another context, where the message starts with
-/// one. Whoever adds a second one appends it, and reading the first must not cost the payload's length.
+/// Bytes at the end of a JSON object that are searched for a second context when the first one stands at
+/// its start. Whoever appends one does it there; to search the whole would make every read cost the
+/// payload instead of the context.
 pub const LATE_DUPLICATE_BYTES: usize = 512;
 
 /// Bytes of a received text (path, host, user agent) that become an attribute of a span. What is

@@ -11,8 +11,8 @@ mod tests;
 
 pub(super) use keys::Keys;
 
-/// A text that is framed like a JSON object: an opening brace first, a closing one last, white space and
-/// a byte order mark allowed around them.
+/// A text that is framed like a JSON object: an opening brace and a key first, a value and a closing brace
+/// last, white space and a byte order mark allowed around them.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Object<'a> {
     text: &'a str,
@@ -42,7 +42,19 @@ impl<'a> Object<'a> {
         let inside = json.trim_start_matches(WHITE_SPACE).strip_prefix('{')?;
         let close = text.trim_end_matches(WHITE_SPACE).strip_suffix('}')?.len();
         let open = text.len() - inside.len();
-        (open <= close).then_some(Self { text, open, close })
+        let object = (open <= close).then_some(Self { text, open, close })?;
+        object.begins_and_ends_well().then_some(object)
+    }
+
+    fn begins_and_ends_well(&self) -> bool {
+        let first = self.behind_white_space(self.open);
+        let last = self.text.get(self.open..self.close).unwrap_or_default();
+        match last.trim_end_matches(WHITE_SPACE).as_bytes().last() {
+            // The last letters of `true`, `false` and `null` are among them.
+            Some(b'"' | b'}' | b']' | b'0'..=b'9' | b'e' | b'l') => self.is(first, b'"'),
+            Some(_) => false,
+            None => true,
+        }
     }
 
     /// The members with one of `keys`, in the order of the text, duplicates included.

@@ -40,3 +40,8 @@ pub use message::Message;
 pub use relay::{Relay, RelayMode};
 pub use stream::{Incoming, SendError, TracedWebSocket};
 pub use subprotocol::Subprotocol;
+
+/// The examples of the page are tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/context-in-your-payload.md")]
+struct ContextInYourPayload;

@@ -20,7 +20,7 @@ use crate::protocol::BrokerMessage;
 /// If the API does not keep up, the connection is not read: the runner notices, and waits.
 pub(super) async fn run(broker: Arc<Broker>, socket: WebSocket, takes_commands: bool) {
     let acknowledges = socket.protocol().is_some();
-    let mut socket = TracedWebSocket::new(socket, broker.envelope.clone());
+    let mut socket = TracedWebSocket::new(socket, broker.relay.envelope().clone());
     let mut commands = if takes_commands { broker.waiting.join() } else { None };
     let (jobs, queue) = mpsc::channel(BROKER_QUEUE);
     let (replies, mut answered) = mpsc::channel(BROKER_QUEUE);

@@ -38,6 +38,7 @@
 //! | `http` | Tower layers for servers and clients |
 //! | `websocket` | context inside WebSocket messages |
 //! | [`messaging`] | spans and metrics of messages, whatever carries them |
+//! | `nats` | messages of NATS and JetStream in such spans |
 //! | [`limits`] | every bound, with its reason |
 //!
 //! # Features
@@ -54,7 +55,7 @@
 //! | `serde` | with `websocket` | propagators from configuration files |
 //! | `json` | with `websocket` | JSON objects as carriers, among them CloudEvents |
 //! | `tonic` | | gRPC metadata as a carrier |
-//! | `nats` | | NATS message headers as a carrier |
+//! | `nats` | | the module `nats`, for async-nats with JetStream; NATS message headers as a carrier |
 //! | `sentry` | | errors that Sentry captures, in the current trace of [`otel`] |
 //!
 //! A feature never changes what is there without it, but for `axum`: with it, spans have axum's routes.
@@ -70,6 +71,8 @@ pub mod context;
 pub mod http;
 pub mod limits;
 pub mod messaging;
+#[cfg(feature = "nats")]
+pub mod nats;
 pub mod otel;
 pub mod propagation;
 #[cfg(feature = "websocket")]

@@ -16,6 +16,9 @@ mod http;
 mod http_client;
 #[cfg(test)]
 mod messaging;
+#[cfg(feature = "nats")]
+#[cfg(test)]
+mod nats;
 #[cfg(test)]
 mod properties;
 #[cfg(all(test, feature = "sentry"))]

@@ -12,7 +12,8 @@ const TOOLS: &[Tool] = &[
     // For librdkafka, which `examples/queues` builds.
     ("make", &["--version"], "make"),
     ("c++", &["--version"], "g++"),
-    // Its tests start a server of their own.
+    // Tests start servers of their own.
+    ("sh", &["-c", "PATH=$PATH:/usr/sbin nats-server --version"], "nats-server"),
     ("test", &["-x", "/usr/lib/rabbitmq/bin/rabbitmq-server"], "rabbitmq-server"),
 ];
 

@@ -152,8 +152,11 @@ impl Header {
         let mut message = Vec::with_capacity(HEADER + self.len() + payload.len());
         message.push(VERSION);
         message.extend(two_bytes(self.len()));
-        for (id, value) in &self.values {
-            message.push(*id);
+        for (id, _) in IDS {
+            let Some((_, value)) = self.values.iter().find(|(other, _)| *other == id) else {
+                continue;
+            };
+            message.push(id);
             message.extend(two_bytes(value.len()));
             message.extend_from_slice(value);
         }

@@ -21,6 +21,8 @@ mod messaging;
 mod nats;
 #[cfg(test)]
 mod properties;
+#[cfg(test)]
+mod protocol_page;
 #[cfg(all(test, feature = "sentry"))]
 mod sentry;
 #[cfg(test)]

@@ -4,10 +4,14 @@ use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 
 use super::*;
+use crate::limits;
 use oracle::Parsed;
 
+mod hostile;
 mod inputs;
 mod oracle;
+
+pub(super) use hostile::look;
 
 proptest! {
     #[test]

@@ -117,7 +117,7 @@ impl Example {
 
 /// Pairs of hexadecimal digits, with or without space between them.
 fn bytes(text: &str) -> Vec<u8> {
-    let digits: Vec<_> = text.chars().filter(|c| !c.is_whitespace()).collect();
-    let pair = |pair: &[char]| u8::from_str_radix(&pair.iter().collect::<String>(), 16).unwrap();
-    digits.chunks(2).map(pair).collect()
+    let digits: Vec<_> =
+        text.chars().filter(|c| !c.is_whitespace()).map(|c| c.to_digit(16).unwrap()).collect();
+    digits.chunks(2).map(|pair| u8::try_from(pair[0] * 16 + pair[1]).unwrap()).collect()
 }

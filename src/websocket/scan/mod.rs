@@ -51,7 +51,7 @@ pub(super) struct Member<'a> {
 }
 
 impl<'a> Object<'a> {
-    /// `None` if the text is not framed like an object. What is between the braces is not looked at.
+    /// `None` if the text is not framed like an object. What is between is not looked at.
     pub(super) fn open(text: &'a str) -> Option<Self> {
         let json = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
         let inside = json.trim_start_matches(WHITE_SPACE).strip_prefix('{')?;
@@ -66,7 +66,7 @@ impl<'a> Object<'a> {
         let last = self.text.get(self.open..self.close).unwrap_or_default();
         match last.trim_end_matches(WHITE_SPACE).as_bytes().last() {
             // The last letters of `true`, `false` and `null` are among them.
-            Some(b'"' | b'}' | b']' | b'0'..=b'9' | b'e' | b'l') => self.is(first, b'"'),
+            Some(b'"' | b'}' | b']' | b'0'..=b'9' | b'e' | b'l') => self.byte(first) == Some(b'"'),
             Some(_) => false,
             None => true,
         }

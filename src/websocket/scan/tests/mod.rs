@@ -90,7 +90,8 @@ fn object_and_gone() -> impl Strategy<Value = (String, &'static [&'static str], 
 
 /// Key, place and text of each value.
 fn found<'a>(text: &'a str, keys: &[&str]) -> Vec<(usize, usize, &'a str)> {
-    let members = Object::open(text).unwrap().members(&Keys::new(keys.iter().copied()));
+    let keys = Keys::new(keys.iter().copied());
+    let members = Object::open(text).map(|object| object.members(&keys)).unwrap_or_default();
     let place = |member: Member<'a>| (member.key, member.to - member.value.len(), member.value);
     members.into_iter().map(place).collect()
 }

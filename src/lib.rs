@@ -37,6 +37,7 @@
 //! | [`otel`] | the bridge to the current context, which is OpenTelemetry's |
 //! | `http` | Tower layers for servers and clients |
 //! | `websocket` | context inside WebSocket messages |
+//! | `task` | tasks, channels and child processes that keep their trace |
 //! | [`limits`] | every bound, with its reason |
 //!
 //! # Features
@@ -47,6 +48,7 @@
 //! | `websocket` | yes | the module `websocket`, for tokio-tungstenite |
 //! | `reqwest` | | requests of reqwest in `http` |
 //! | `axum` | | axum's routes, extractors and upgrades in `http`, its WebSocket messages in `websocket` |
+//! | `task` | | the module `task`, for tokio |
 //! | `tracing` | | spans of the crate `tracing` in `http`, for log lines and tracing-opentelemetry |
 //! | `bound-metrics` | | HTTP metrics of the OpenTelemetry SDK by bound instruments, an experimental feature of it |
 //! | `sdk` | | samplers for the OpenTelemetry SDK in [`otel`] |
@@ -70,5 +72,7 @@ pub mod http;
 pub mod limits;
 pub mod otel;
 pub mod propagation;
+#[cfg(feature = "task")]
+pub mod task;
 #[cfg(feature = "websocket")]
 pub mod websocket;

@@ -66,3 +66,7 @@ pub const XRAY_BYTES: usize = 1024;
 
 /// Bytes of `x-datadog-tags` that are looked at: Datadog's own libraries send at most 512.
 pub const DATADOG_TAG_BYTES: usize = 512;
+
+/// Links of one span to the messages of a batch: what the OpenTelemetry SDK keeps by default. What lies
+/// beyond would be dropped there, after it was built.
+pub const SPAN_LINKS: usize = 128;

@@ -33,6 +33,7 @@
 //! # }
 //! ```
 
+mod active_span;
 mod app_baggage;
 mod bridge;
 mod in_context;
@@ -45,8 +46,12 @@ mod ratio;
 mod sampler;
 #[cfg(feature = "sentry")]
 mod sentry;
+#[cfg(any(feature = "task", feature = "websocket"))]
+mod streams;
 mod text_map;
+pub mod verbs;
 
+pub use active_span::{ActiveSpan, InSpan};
 pub use bridge::{ContextExt, link_to};
 #[cfg(feature = "http")]
 pub(crate) use bridge::{begin_with, learned, to_next_hop};

@@ -18,8 +18,12 @@ mod http_client;
 mod properties;
 #[cfg(all(test, feature = "sentry"))]
 mod sentry;
+#[cfg(all(test, feature = "task"))]
+mod task;
 #[cfg(test)]
 mod vectors;
+#[cfg(test)]
+mod verbs;
 #[cfg(test)]
 mod websocket;
 #[cfg(feature = "tracing")]

@@ -24,6 +24,8 @@ mod input;
 mod server;
 #[path = "../../benches/server/work.rs"]
 mod server_work;
+#[cfg(all(test, feature = "task"))]
+mod task;
 
 #[track_caller]
 fn allocates(budget: u64, work: impl FnMut()) {

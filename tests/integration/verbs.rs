@@ -1,10 +1,11 @@
 //! What people who come from Sentry's SDKs look for.
 
-use opentelemetry::global;
-use opentelemetry::trace::Tracer;
+use opentelemetry::baggage::BaggageExt;
+use opentelemetry::trace::{Tracer, TracerProvider};
+use opentelemetry::{Context, KeyValue, global};
 use throughline::context::TraceContext;
-use throughline::otel::ContextFuture;
 use throughline::otel::verbs::{continue_trace, new_trace, start_span, suppress, trace_data};
+use throughline::otel::{ContextExt, ContextFuture};
 use throughline::propagation::Propagator;
 use throughline_testkit::InMemorySpans;
 
@@ -12,7 +13,7 @@ use super::checked_spans::CheckedSpans;
 
 const TRACE: &str = "5e47e5e47e5e47e5e47e5e47e5e47e5e";
 
-fn caller() -> opentelemetry::Context {
+fn caller() -> Context {
     let sent = [
         ("sentry-trace", format!("{TRACE}-b7ad6b7169203331-1")),
         ("baggage", "tenant=7,sentry-release=shop%401".to_owned()),
@@ -49,10 +50,12 @@ async fn verbs_of_sentry_make_spans_of_opentelemetry() {
 
 #[test]
 fn bo_4_a_carrier_with_nothing_is_no_trace_and_never_the_current_one() {
-    let _current = caller().attach();
+    let ambient = caller().with_baggage([KeyValue::new("cart", "3")]);
+    let _current = ambient.with_telemetry_suppressed().attach();
     for carrier in [vec![], vec![("sentry-trace", "not-a-trace")]] {
-        let _empty = continue_trace(&Propagator::default(), &carrier).attach();
-        assert!(TraceContext::current().is_empty());
+        let empty = continue_trace(&Propagator::default(), &carrier);
+        assert!(empty.trace_context().is_empty());
+        assert!(empty.baggage().is_empty() && !empty.is_telemetry_suppressed());
     }
 }
 
@@ -60,10 +63,10 @@ fn bo_4_a_carrier_with_nothing_is_no_trace_and_never_the_current_one() {
 fn ts_12_a_new_trace_has_new_ids_and_the_old_baggage() {
     let spans = CheckedSpans::new();
     let _current = caller().attach();
-    use opentelemetry::trace::TracerProvider;
     let tracer = spans.provider().tracer("test");
     let told = {
         let _new = new_trace().attach();
+        assert_eq!(TraceContext::current().baggage().as_str(), "tenant=7");
         tracer.in_span("new", |_| TraceContext::current())
     };
     assert_eq!(told.baggage().as_str(), "tenant=7");
@@ -74,7 +77,6 @@ fn ts_12_a_new_trace_has_new_ids_and_the_old_baggage() {
 
 #[test]
 fn suppressed_work_makes_no_span_and_passes_the_trace_on() {
-    use opentelemetry::trace::TracerProvider;
     let spans = InMemorySpans::new();
     let tracer = spans.provider().tracer("test");
     let _current = caller().attach();

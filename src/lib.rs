@@ -63,8 +63,9 @@
 //! # What it does not do
 //!
 //! It records no spans of its own kind: they are OpenTelemetry's, made by the provider that you
-//! install, or those of `tracing`. It exports nothing and starts no thread or task. It has no global state: where
-//! OpenTelemetry's global provider is the default, another one can be passed in.
+//! install, or those of `tracing`. It exports nothing, and starts no thread or task that it was not asked
+//! to spawn. It has no global state: where OpenTelemetry's global provider is the default, another one can
+//! be passed in.
 
 pub mod context;
 #[cfg(feature = "http")]

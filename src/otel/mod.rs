@@ -18,6 +18,9 @@
 //! assert_eq!(TraceContext::current().parent(), Some(&parent));
 //! ```
 //!
+//! A future, stream or sink runs in a context by [`ContextFuture::in_context`], work has a span that ends
+//! with it by [`ActiveSpan`], and who comes from Sentry's SDKs finds their words in [`verbs`].
+//!
 //! # Deferred decisions
 //! A `sentry-trace` may leave the sampling decision open (rule SE-3). An OpenTelemetry span context has
 //! no form for that, so the SDK's own samplers take it for a decision against the trace: it is lost,

@@ -42,6 +42,16 @@ use crate::propagation::{Extractor, Propagator};
 /// anything of that kind, it is that of no trace, never the current one (rule BO-4).
 ///
 /// It makes no span (rule SE-12). For requests of HTTP there is `ServerLayer`.
+///
+/// ```
+/// use throughline::otel::ContextExt;
+/// use throughline::otel::verbs::continue_trace;
+/// use throughline::propagation::Propagator;
+///
+/// let job = [("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")];
+/// let cx = continue_trace(&Propagator::default(), &job);
+/// assert!(cx.trace_context().parent().is_some());
+/// ```
 #[must_use]
 pub fn continue_trace(propagator: &Propagator, carrier: &(impl Extractor + ?Sized)) -> Context {
     Context::new().with_trace_context(propagator.extract(carrier).context)
@@ -51,6 +61,13 @@ pub fn continue_trace(propagator: &Propagator, carrier: &(impl Extractor + ?Size
 /// `sentry.op`; the name is one of few, without ids.
 ///
 /// With a provider of your own, or more to say about the span: [`ActiveSpan::start`].
+///
+/// ```
+/// use throughline::otel::verbs::start_span;
+///
+/// let size = start_span("resize", "image.resize").in_scope(|| 7);
+/// assert_eq!(size, 7);
+/// ```
 pub fn start_span(name: impl Into<Cow<'static, str>>, op: impl Into<StringValue>) -> ActiveSpan {
     let tracer = global::tracer(env!("CARGO_PKG_NAME"));
     let op = KeyValue::new("sentry.op", op.into());

@@ -24,7 +24,8 @@ mod input;
 mod server;
 #[path = "../../benches/server/work.rs"]
 mod server_work;
-#[cfg(all(test, feature = "task"))]
+#[cfg(feature = "task")]
+#[cfg(test)]
 mod task;
 
 #[track_caller]

@@ -18,7 +18,8 @@ mod http_client;
 mod properties;
 #[cfg(all(test, feature = "sentry"))]
 mod sentry;
-#[cfg(all(test, feature = "task"))]
+#[cfg(feature = "task")]
+#[cfg(test)]
 mod task;
 #[cfg(test)]
 mod vectors;

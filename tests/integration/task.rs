@@ -18,6 +18,8 @@ mod lifecycle;
 mod linked;
 mod spawned;
 mod streams;
+#[cfg(feature = "tracing")]
+mod with_tracing;
 
 const TRACE_ID: &str = "0af7651916cd43dd8448eb211c80319c";
 const CALLER: &str = "b7ad6b7169203331";

@@ -41,7 +41,18 @@ impl<T> Sender<T> {
         self.forward(Carried::new(value)).await
     }
 
-    /// Sends a value with the context that it has already: one that came in, or came back.
+    /// Sends a value with the context that it has already: one that came in, or came back (rule MS-1).
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+    /// # use throughline::task::channel;
+    /// let (first, mut received) = channel::mpsc(8);
+    /// let (second, mut relayed) = channel::mpsc(8);
+    /// first.send(7).await.unwrap();
+    /// second.forward(received.recv().await.unwrap()).await.unwrap();
+    /// assert_eq!(relayed.recv().await.unwrap().into_inner(), 7);
+    /// # });
+    /// ```
     ///
     /// # Errors
     /// As [`send`](Self::send).

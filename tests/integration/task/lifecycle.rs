@@ -142,13 +142,13 @@ fn a_runtime_that_shuts_down_in_mid_task_drops_it_in_its_context() {
 async fn a_task_that_is_aborted_drops_what_it_has_in_its_context() {
     let (told, tells) = oneshot::channel();
     let guard = TellsAtDrop(Some(told));
-    let task = async {
+    let task = {
+        let _current = caller().attach();
         task::spawn(async move {
             let _guard = guard;
             std::future::pending::<()>().await;
         })
     };
-    let task = task.in_context(caller()).await;
     later(|| ()).await;
     task.abort();
     assert!(tells.await.unwrap());

@@ -3,7 +3,6 @@
 use opentelemetry::Context;
 use opentelemetry::trace::{TraceContextExt, Tracer};
 use throughline::context::TraceContext;
-use throughline::otel::ContextFuture;
 use throughline::otel::verbs::suppress;
 use throughline::propagation::{Propagator, SentryConfig};
 use throughline::task;
@@ -16,8 +15,11 @@ use crate::checked_spans::CheckedSpans;
 /// What the next hop of a linked task is told.
 async fn told(cx: Context, spans: &InMemorySpans) -> TraceContext {
     let tracer = tracer(spans);
-    let task = async { task::spawn_linked(&tracer, "mail", later(TraceContext::current)) };
-    task.in_context(cx).await.await.unwrap()
+    let task = {
+        let _current = cx.attach();
+        task::spawn_linked(&tracer, "mail", later(TraceContext::current))
+    };
+    task.await.unwrap()
 }
 
 #[tokio::test]
@@ -110,12 +112,13 @@ async fn a_linked_task_has_its_span_current_and_the_name_of_none_other() {
     let spans = CheckedSpans::new();
     let tracer = tracer(&spans);
     let own = tracer.clone();
-    let child = async {
+    let task = {
+        let _current = caller().attach();
         task::spawn_linked(&tracer, "mail", async move {
             own.in_span("smtp", |cx| assert!(cx.span().is_recording()));
         })
     };
-    child.in_context(caller()).await.await.unwrap();
+    task.await.unwrap();
     insta::assert_snapshot!(spans.tree(), @r"
     app  mail  INTERNAL
     app    smtp  INTERNAL

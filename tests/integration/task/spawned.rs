@@ -1,12 +1,14 @@
 //! What a task inherits, and what not.
 
+use std::collections::HashMap;
 use std::rc::Rc;
 
+use opentelemetry::propagation::TextMapPropagator;
 use opentelemetry::trace::{TraceContextExt, Tracer};
 use opentelemetry::{Context, KeyValue};
 use throughline::context::TraceContext;
-use throughline::otel::ContextFuture;
 use throughline::otel::verbs::suppress;
+use throughline::otel::{ContextFuture, TextMap};
 use throughline::task::{self, JoinSetExt, LocalSetExt};
 use throughline_testkit::{InMemorySpans, WatchedRuntime};
 use tokio::runtime::Builder;
@@ -107,6 +109,20 @@ async fn spans_of_a_task_are_children_and_its_parent_ends_where_it_ends() {
     app  order  INTERNAL
     app    ship  INTERNAL
     ");
+}
+
+/// Baggage that came in later stands in a context beside the one that the request began in.
+#[tokio::test]
+async fn a_task_below_baggage_that_was_extracted_on_its_own_holds_no_span_either() {
+    let spans = CheckedSpans::new();
+    let cx = caller().with_span(tracer(&spans).start("order"));
+    let carrier = HashMap::from([("baggage".to_owned(), "shift=night".to_owned())]);
+    let current = TextMap::default().extract_with_context(&cx, &carrier).attach();
+    let task = task::spawn(std::future::pending::<()>());
+    drop((current, cx));
+    assert_eq!(spans.only().name, "order");
+    task.abort();
+    assert!(task.await.unwrap_err().is_cancelled());
 }
 
 #[tokio::test]

@@ -15,11 +15,10 @@ use crate::otel::{ContextFuture, InContext};
 /// ```
 /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
 /// use throughline::task::Carried;
-/// use tokio::sync::mpsc;
 ///
-/// let (jobs, mut received) = mpsc::unbounded_channel();
+/// let (jobs, received) = std::sync::mpsc::sync_channel(8);
 /// jobs.send(Carried::new(7)).unwrap();
-/// let job = received.recv().await.unwrap();
+/// let job = received.recv().unwrap();
 /// // Runs in the sender's context, whatever is current here.
 /// assert_eq!(job.in_context(|number| async move { number + 1 }).await, 8);
 /// # });

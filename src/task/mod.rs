@@ -6,14 +6,15 @@
 //! ```
 //! # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
 //! use throughline::context::TraceContext;
+//! use throughline::otel::ContextFuture;
 //! use throughline::otel::verbs::continue_trace;
 //! use throughline::propagation::Propagator;
 //! use throughline::task;
 //!
 //! let received = [("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")];
-//! let _current = continue_trace(&Propagator::default(), &received).attach();
-//! let seen = task::spawn(async { TraceContext::current() }).await.unwrap();
-//! assert_eq!(seen, TraceContext::current());
+//! let caller = continue_trace(&Propagator::default(), &received);
+//! let work = async { task::spawn(async { TraceContext::current() }).await.unwrap() };
+//! assert!(work.in_context(caller).await.parent().is_some());
 //! # });
 //! ```
 //!

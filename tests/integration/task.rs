@@ -14,6 +14,7 @@ use throughline_testkit::InMemorySpans;
 mod batches;
 mod channels;
 mod commands;
+mod interleaved;
 mod lifecycle;
 mod linked;
 mod spawned;

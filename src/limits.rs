@@ -34,6 +34,9 @@ pub const REFUSALS: usize = 16;
 /// headers, the longest baggage and JSON's own signs, with room for escapes.
 pub const ENVELOPE_CONTEXT_BYTES: usize = 16 * 1024;
 
+/// Messages of a batch that its span links to: what OpenTelemetry's SDKs keep per span by default.
+pub const BATCH_LINKS: usize = 128;
+
 /// Bytes of a received text (path, host, user agent) that become an attribute of a span. What is
 /// longer is cut: nobody reads it, and every span would carry it to the back end.
 pub const HTTP_ATTRIBUTE_BYTES: usize = 2048;
@@ -66,7 +69,3 @@ pub const XRAY_BYTES: usize = 1024;
 
 /// Bytes of `x-datadog-tags` that are looked at: Datadog's own libraries send at most 512.
 pub const DATADOG_TAG_BYTES: usize = 512;
-
-/// Links of one span to the messages of a batch: what the OpenTelemetry SDK keeps by default. What lies
-/// beyond would be dropped there, after it was built.
-pub const SPAN_LINKS: usize = 128;

@@ -9,7 +9,7 @@ use crate::limits;
 /// The links of one span to the messages that it works on together (rule MS-2).
 ///
 /// A batch has many parents, and a span can be the child of one only. Messages without a trace have no
-/// link, several of the same span have one together. At most [`limits::SPAN_LINKS`] are kept, the first
+/// link, several of the same span have one together. At most [`limits::BATCH_LINKS`] are kept, the first
 /// ones; of how many messages the span is not linked to is said in [`DROPPED`](Links::DROPPED).
 ///
 /// ```
@@ -82,7 +82,7 @@ impl Links {
         if !span.is_valid() || self.seen.contains(&target) {
             return;
         }
-        if self.kept.len() == limits::SPAN_LINKS {
+        if self.kept.len() == limits::BATCH_LINKS {
             self.dropped += 1;
             return;
         }

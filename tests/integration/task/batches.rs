@@ -1,7 +1,7 @@
 //! One span for many messages.
 
 use opentelemetry::trace::{Link, Tracer};
-use throughline::limits::SPAN_LINKS;
+use throughline::limits::BATCH_LINKS;
 use throughline::otel::ActiveSpan;
 use throughline::task::{Carried, Links, channel, links};
 use throughline_testkit::SpanRecord;
@@ -29,7 +29,7 @@ async fn ms_2_a_batch_of_three_hundred_traces_has_the_links_that_fit_and_says_ho
     let insert = worked_on(&spans, 300).await;
     let sent: Vec<_> = spans.finished().iter().map(|span| span.span_id.clone()).collect();
     let linked: Vec<_> = insert.links.iter().map(|link| link.span_id.clone()).collect();
-    assert_eq!(linked, sent[..SPAN_LINKS]);
+    assert_eq!(linked, sent[..BATCH_LINKS]);
     assert_eq!(insert.attribute(Links::DROPPED), Some("172"));
     assert_eq!(insert.parent_span_id, None);
 }
@@ -37,8 +37,8 @@ async fn ms_2_a_batch_of_three_hundred_traces_has_the_links_that_fit_and_says_ho
 #[tokio::test]
 async fn a_batch_that_fits_says_nothing() {
     let spans = CheckedSpans::new();
-    let insert = worked_on(&spans, SPAN_LINKS).await;
-    assert_eq!(insert.links.len(), SPAN_LINKS);
+    let insert = worked_on(&spans, BATCH_LINKS).await;
+    assert_eq!(insert.links.len(), BATCH_LINKS);
     assert_eq!(insert.attribute(Links::DROPPED), None);
 }
 
@@ -62,8 +62,8 @@ fn links_and_attributes_that_a_span_has_already_stay() {
     let link = |name: &'static str| tracer.in_span(name, |_| Carried::new(()).link().unwrap());
     let builder = tracer.span_builder("insert").with_links(vec![link("own")]);
     let builder = builder.with_attributes([opentelemetry::KeyValue::new("rows", 2)]);
-    let many = (0..=SPAN_LINKS).map(|_| link("send"));
+    let many = (0..=BATCH_LINKS).map(|_| link("send"));
     let builder = links(many).add_to(builder);
-    assert_eq!(builder.links.as_ref().unwrap().len(), SPAN_LINKS + 1);
+    assert_eq!(builder.links.as_ref().unwrap().len(), BATCH_LINKS + 1);
     assert_eq!(builder.attributes.unwrap().len(), 2);
 }

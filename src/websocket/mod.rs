@@ -28,8 +28,10 @@
 mod envelope;
 mod message;
 mod payload;
+mod query;
 mod stream;
 
 pub use envelope::{Envelope, Placement};
-pub use message::Message;
+pub use message::{Close, Message};
+pub use query::QueryParameters;
 pub use stream::{Incoming, SendError, TracedWebSocket};

@@ -41,6 +41,10 @@ pub const HANDSHAKE_QUERY_BYTES: usize = 16 * 1024;
 /// Bytes of the reason of a close frame that become an attribute of a span: the protocol's own limit.
 pub const CLOSE_REASON_BYTES: usize = 123;
 
+/// Bytes at the end of a message that are searched for another context, where the message starts with
+/// one. Whoever adds a second one appends it, and reading the first must not cost the payload's length.
+pub const LATE_DUPLICATE_BYTES: usize = 512;
+
 /// Bytes of a received text (path, host, user agent) that become an attribute of a span. What is
 /// longer is cut: nobody reads it, and every span would carry it to the back end.
 pub const HTTP_ATTRIBUTE_BYTES: usize = 2048;

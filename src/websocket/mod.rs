@@ -27,8 +27,8 @@
 
 mod envelope;
 mod message;
-mod payload;
 mod query;
+mod scan;
 mod stream;
 
 pub use envelope::{Envelope, Placement};

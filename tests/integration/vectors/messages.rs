@@ -15,22 +15,21 @@ pub(super) fn messages(case: &Value) -> Result<(), String> {
         MessageCase::Read(case) => read(case),
         MessageCase::Encode(case) => {
             let context = extract(&case.options, &fields(&case.context))?.context;
-            let out = writer(&case)?.inject(&case.r#in.0, &context).into_owned();
+            let out = writer(&case).inject(&case.r#in.0, &context).into_owned();
             same("out", &out, &case.out.0)
         }
         MessageCase::Relay(case) => {
             let context = extract(&case.options, &fields(&case.context))?.context;
-            let out = writer(&case)?.replace(&case.r#in.0, &context).into_owned();
+            let out = writer(&case).replace(&case.r#in.0, &context).into_owned();
             same("out", &out, &case.out.0)
         }
     }
 }
 
 fn read(case: ReadCase<Propagator>) -> Result<(), String> {
-    if let Some(path) = case.read.first() {
-        return Err(format!("an envelope cannot be told to read {path:?}"));
-    }
-    let envelope = limited(Envelope::json().propagation(case.options), case.max_context_bytes);
+    let paths = case.read.iter().map(|path| Placement::path(path.split('.')));
+    let envelope = Envelope::json().propagation(case.options).read(paths);
+    let envelope = limited(envelope, case.max_context_bytes);
     let found = envelope.extract(&case.r#in.0);
     same("context", &context(&found.context), &case.expect)?;
     names_rules(&found, &case.refused)?;
@@ -51,12 +50,11 @@ fn context(found: &TraceContext) -> Option<ExpectedContext> {
     })
 }
 
-fn writer(case: &WriteCase<Propagator>) -> Result<Envelope, String> {
+fn writer(case: &WriteCase<Propagator>) -> Envelope {
     let envelope = Envelope::json().propagation(case.options.clone());
     let envelope = limited(envelope, case.max_context_bytes);
-    let Some(names) = &case.write else { return Ok(envelope) };
-    let placements: Result<Vec<_>, String> = names.iter().map(|name| placement(name)).collect();
-    Ok(envelope.write(placements?))
+    let Some(names) = &case.write else { return envelope };
+    envelope.write(names.iter().map(|name| placement(name)))
 }
 
 fn limited(envelope: Envelope, bytes: Option<usize>) -> Envelope {
@@ -66,11 +64,12 @@ fn limited(envelope: Envelope, bytes: Option<usize>) -> Envelope {
     }
 }
 
-fn placement(name: &str) -> Result<Placement, String> {
+fn placement(name: &str) -> Placement {
     match name {
-        "_trace" => Ok(Placement::Trace),
-        "_sentry" => Ok(Placement::Sentry),
-        other => Err(format!("an envelope cannot write {other:?}")),
+        "_trace" => Placement::Trace,
+        "_sentry" => Placement::Sentry,
+        "_meta" => Placement::Meta,
+        path => Placement::path(path.split('.')),
     }
 }
 

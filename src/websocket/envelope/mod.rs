@@ -1,67 +1,60 @@
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::payload::Object;
+use super::scan::Object;
 use crate::context::TraceContext;
 use crate::limits;
-use crate::propagation::{
-    Extraction, Extractor, Field, FieldValue, Injector, ParseError, Propagator, Received, Rule,
-};
+use crate::propagation::{Extraction, Field, Injector, Propagator};
 
-/// Where in a JSON object the context stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Placement {
-    /// `_trace`: `{traceparent, tracestate, baggage, sentry-trace}`.
-    Trace,
-    /// `_sentry`: `{trace, baggage}`, as Sentry's users write it.
-    Sentry,
-}
+mod fields;
+mod level;
+mod placement;
+mod typed;
 
-impl Placement {
-    const ALL: [Self; 2] = [Self::Trace, Self::Sentry];
+pub use placement::Placement;
 
-    const fn key(self) -> &'static str {
-        match self {
-            Self::Trace => "_trace",
-            Self::Sentry => "_sentry",
-        }
-    }
-
-    /// The fields of this placement and what they are called in it.
-    const fn fields(self) -> &'static [(&'static str, Field)] {
-        match self {
-            Self::Trace => &[
-                ("traceparent", Field::TraceParent),
-                ("tracestate", Field::TraceState),
-                ("sentry-trace", Field::SentryTrace),
-                ("baggage", Field::Baggage),
-            ],
-            Self::Sentry => &[("trace", Field::SentryTrace), ("baggage", Field::Baggage)],
-        }
-    }
-}
+use fields::{ReadFields, WrittenFields};
+use level::Level;
 
 /// Carries a [`TraceContext`] inside JSON texts.
 ///
 /// Writes the context first, so that a reader finds it without walking the payload. Reads it from any
-/// known placement, wherever in the object it stands.
+/// known placement, wherever in the object it stands. A text that starts with `{` and ends with `}` is
+/// taken for an object; what is none, or is cut off, is left alone.
+///
+/// Of several contexts in one placement the last counts, as for every reader of JSON, and all of them
+/// go when one is replaced or removed. Behind a context that comes first, only the last
+/// [`limits::LATE_DUPLICATE_BYTES`] are searched for another one.
 #[derive(Clone, Debug)]
 pub struct Envelope {
     propagator: Propagator,
-    write: Vec<Placement>,
+    write: Level,
+    read: Level,
+    placements: Placements,
     max_context_bytes: usize,
 }
 
+/// What the levels are made of.
+#[derive(Clone, Debug)]
+struct Placements {
+    write: Vec<Placement>,
+    read: Vec<Placement>,
+}
+
 impl Envelope {
-    /// An envelope for JSON objects that writes `_trace` and `_sentry`.
+    /// An envelope for JSON objects that writes `_trace` and `_sentry`, and reads `_meta` too.
     #[must_use]
     pub fn json() -> Self {
+        let write = vec![Placement::Trace, Placement::Sentry];
+        let read = vec![Placement::Trace, Placement::Sentry, Placement::Meta];
         Self {
             propagator: Propagator::default(),
-            write: Placement::ALL.to_vec(),
+            write: Level::of(&write),
+            read: Level::of(&read),
+            placements: Placements { write, read },
             max_context_bytes: limits::ENVELOPE_CONTEXT_BYTES,
         }
     }
@@ -72,10 +65,27 @@ impl Envelope {
         Self { propagator, ..self }
     }
 
-    /// Writes the context to these placements, in this order.
+    /// Writes the context to these placements, in this order, and reads it there too.
     #[must_use]
-    pub fn write(self, placements: impl IntoIterator<Item = Placement>) -> Self {
-        Self { write: placements.into_iter().collect(), ..self }
+    pub fn write(mut self, placements: impl IntoIterator<Item = Placement>) -> Self {
+        self.placements.write = placements.into_iter().collect();
+        self.with_levels()
+    }
+
+    /// Reads the context from these placements too, behind those that are known already: where a field
+    /// stands in two of them, the first counts. They are searched for in every message that does not
+    /// start with a context.
+    #[must_use]
+    pub fn read(mut self, placements: impl IntoIterator<Item = Placement>) -> Self {
+        self.placements.read.extend(placements);
+        self.with_levels()
+    }
+
+    fn with_levels(mut self) -> Self {
+        let Placements { write, read } = &self.placements;
+        self.write = Level::of(write);
+        self.read = Level::of(read.iter().chain(write));
+        self
     }
 
     /// The longest context in bytes of JSON that is read from or written to one placement; 16 KiB by
@@ -105,9 +115,13 @@ impl Envelope {
         value: &T,
         context: &TraceContext,
     ) -> Result<String, serde_json::Error> {
-        let text = serde_json::to_string(value)?;
-        Ok(match self.inject(&text, context) {
-            Cow::Owned(text) => text,
+        let (text, is_free) = typed::to_string(value, &|name| self.read.knows(name))?;
+        let sent = match is_free {
+            true => self.prepend(&text, context),
+            false => self.inject(&text, context),
+        };
+        Ok(match sent {
+            Cow::Owned(sent) => sent,
             Cow::Borrowed(_) => text,
         })
     }
@@ -130,25 +144,45 @@ impl Envelope {
     /// extraction.
     #[must_use]
     pub fn extract(&self, text: &str) -> Extraction {
-        let Some(object) = Object::parse(text) else { return Extraction::default() };
         let mut fields = ReadFields::default();
-        for placement in Placement::ALL {
-            if let Some(value) = object.get(placement.key()) {
-                fields.read(placement, value, self.max_context_bytes);
-            }
-        }
+        self.read.read(text, self.max_context_bytes, &mut fields);
         let mut extraction = self.propagator.extract(&fields);
         extraction.refused.append(&mut fields.refused);
         extraction.refused.truncate(limits::REFUSALS);
         extraction
     }
 
-    /// Adds a context to a text. A text that brings one already keeps it (rule MS-1).
+    /// Adds a context to a text. A text that brings one already keeps it (rule MS-1), for which all of
+    /// the text is searched; see [`Envelope::prepend`].
     #[must_use]
     pub fn inject<'a>(&self, text: &'a str, context: &TraceContext) -> Cow<'a, str> {
-        match Object::parse(text) {
-            Some(object) if !object.has(&KEYS) => self.rewrite(text, &object, context),
-            _ => Cow::Borrowed(text),
+        self.injected(text, &self.fields(context))
+    }
+
+    fn injected<'a>(&self, text: &'a str, fields: &WrittenFields) -> Cow<'a, str> {
+        if fields.is_empty() {
+            return Cow::Borrowed(text);
+        }
+        let Some(object) = Object::open(text) else { return Cow::Borrowed(text) };
+        if self.write.is_flat() && self.read.members_of(&object).is_empty() {
+            return Cow::Owned(object.rewrite(&self.write.members(fields), &[]));
+        }
+        match self.read.stands_in(text) {
+            true => Cow::Borrowed(text),
+            false => self.write.added(text, fields),
+        }
+    }
+
+    /// Adds a context to a text that is known to have none, in the time that it takes to copy the
+    /// text. If it has one all the same, readers of JSON disagree about which of the two counts.
+    #[must_use]
+    pub fn prepend<'a>(&self, text: &'a str, context: &TraceContext) -> Cow<'a, str> {
+        let fields = self.fields(context);
+        match Object::open(text) {
+            Some(object) if !fields.is_empty() && self.write.is_flat() => {
+                Cow::Owned(object.rewrite(&self.write.members(&fields), &[]))
+            }
+            _ => self.injected(text, &fields),
         }
     }
 
@@ -156,138 +190,51 @@ impl Envelope {
     /// its own span becomes the next hop's parent (rule MS-7). An empty context removes it.
     #[must_use]
     pub fn replace<'a>(&self, text: &'a str, context: &TraceContext) -> Cow<'a, str> {
-        match Object::parse(text) {
-            Some(object) => self.rewrite(text, &object, context),
-            None => Cow::Borrowed(text),
+        let Some(object) = Object::open(text) else { return Cow::Borrowed(text) };
+        let fields = self.fields(context);
+        let old = self.read.members_of(&object);
+        if self.write.is_flat() && self.read.are_flat(&old) {
+            let first = self.write.members(&fields);
+            return match first.is_empty() && old.is_empty() {
+                true => Cow::Borrowed(text),
+                false => Cow::Owned(object.rewrite(&first, &old)),
+            };
+        }
+        match self.read.removed(text) {
+            Cow::Borrowed(text) => self.write.added(text, &fields),
+            Cow::Owned(text) => Cow::Owned(self.write.added(&text, &fields).into_owned()),
         }
     }
 
     /// Removes the context of a text.
     #[must_use]
     pub fn strip<'a>(&self, text: &'a str) -> Cow<'a, str> {
-        strip(text)
+        self.read.removed(text)
     }
 
-    fn rewrite<'a>(
-        &self,
-        text: &'a str,
-        object: &Object<'_>,
-        context: &TraceContext,
-    ) -> Cow<'a, str> {
-        let first = self.members(context);
-        if first.is_empty() && !object.has(&KEYS) {
-            return Cow::Borrowed(text);
-        }
-        Cow::Owned(object.rewrite(&first, &KEYS))
-    }
-
-    /// The context as members of an object, without braces: empty if there is nothing to carry.
-    fn members(&self, context: &TraceContext) -> String {
+    /// What is written of a context, none of it too long to be read.
+    fn fields(&self, context: &TraceContext) -> WrittenFields {
         let mut fields = WrittenFields::default();
         self.propagator.inject(context, &mut fields);
         // What is cut off at the limit should be the application's, not the trace's: a reader would
         // refuse the whole.
-        for dropped in [None, Some(Field::Baggage), Some(Field::TraceState)] {
-            if let Some(field) = dropped {
-                fields.remove(field);
+        for field in [Field::Baggage, Field::TraceState] {
+            if self.write.fit(&fields, self.max_context_bytes) {
+                return fields;
             }
-            if let Some(members) = self.placed(&fields) {
-                return members;
-            }
+            fields.remove(field);
         }
-        String::new()
-    }
-
-    /// The fields in their placements; `None` if one of them would be too long to be read.
-    fn placed(&self, fields: &WrittenFields) -> Option<String> {
-        let mut members = String::new();
-        for placement in &self.write {
-            let inner = placement.fields().iter().filter_map(|(name, field)| {
-                // What is written is visible ASCII, so quoting it cannot fail.
-                let value = serde_json::to_string(fields.get(*field)?).ok()?;
-                Some(format!("\"{name}\":{value}"))
-            });
-            let inner = inner.collect::<Vec<_>>().join(",");
-            if inner.is_empty() {
-                continue;
-            }
-            if inner.len() + "{}".len() > self.max_context_bytes {
-                return None;
-            }
-            let comma = if members.is_empty() { "" } else { "," };
-            members.push_str(&format!("{comma}\"{}\":{{{inner}}}", placement.key()));
+        match self.write.fit(&fields, self.max_context_bytes) {
+            true => fields,
+            false => WrittenFields::default(),
         }
-        Some(members)
     }
 }
 
-/// Removes every known placement from a text, which takes no settings.
+/// Removes every known placement from a text, without settings.
 pub(super) fn strip(text: &str) -> Cow<'_, str> {
-    match Object::parse(text) {
-        Some(object) if object.has(&KEYS) => Cow::Owned(object.rewrite("", &KEYS)),
-        _ => Cow::Borrowed(text),
-    }
-}
-
-const KEYS: [&str; 2] = [Placement::Trace.key(), Placement::Sentry.key()];
-
-/// The fields found in a text. A field that stands in two placements counts once, in their order.
-#[derive(Debug, Default)]
-struct ReadFields {
-    values: Vec<(Field, String)>,
-    refused: Vec<ParseError>,
-}
-
-impl ReadFields {
-    fn read(&mut self, placement: Placement, value: &str, max_bytes: usize) {
-        let first = placement.fields().first().map_or(Field::TraceParent, |(_, field)| *field);
-        if value.len() > max_bytes {
-            self.refused.push(ParseError::new(first, Rule::Tr4));
-            return;
-        }
-        let Some(object) = Object::parse(value) else {
-            self.refused.push(ParseError::new(first, Rule::Ms4));
-            return;
-        };
-        for (name, field) in placement.fields() {
-            let Some(value) = object.get(name) else { continue };
-            match serde_json::from_str(value) {
-                Ok(_) if self.values.iter().any(|(known, _)| known == field) => {}
-                Ok(text) => self.values.push((*field, text)),
-                Err(_) => self.refused.push(ParseError::new(*field, Rule::Ms4)),
-            }
-        }
-    }
-}
-
-impl Extractor for ReadFields {
-    fn extract_into<'a>(&'a self, received: &mut Received<'a>) {
-        for (field, value) in &self.values {
-            received.offer_field(*field, value);
-        }
-    }
-}
-
-#[derive(Debug, Default)]
-struct WrittenFields {
-    values: Vec<(Field, String)>,
-}
-
-impl WrittenFields {
-    fn get(&self, field: Field) -> Option<&str> {
-        self.values.iter().find(|(known, _)| *known == field).map(|(_, value)| value.as_str())
-    }
-}
-
-impl Injector for WrittenFields {
-    fn set(&mut self, field: Field, value: FieldValue<'_>) {
-        self.remove(field);
-        self.values.push((field, value.as_str().to_owned()));
-    }
-
-    fn remove(&mut self, field: Field) {
-        self.values.retain(|(known, _)| *known != field);
-    }
+    static KNOWN: LazyLock<Envelope> = LazyLock::new(Envelope::json);
+    KNOWN.read.removed(text)
 }
 
 #[cfg(test)]

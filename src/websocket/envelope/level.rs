@@ -1,0 +1,272 @@
+use std::borrow::Cow;
+use std::ops::Range;
+
+use super::fields::{ReadFields, WrittenFields};
+use super::placement::{Fields, Placement};
+use crate::propagation::{Field, Rule};
+use crate::websocket::scan::{Keys, Member, Object};
+
+/// The members of one object that have to do with contexts, and of the objects inside it.
+#[derive(Clone, Debug)]
+pub(super) struct Level {
+    keys: Keys,
+    known: Vec<Known>,
+}
+
+/// A member that may stand there.
+#[derive(Clone, Debug)]
+struct Known {
+    name: String,
+    /// The name as JSON writes it, with quotation marks.
+    quoted: String,
+    role: Role,
+    /// What stands inside it.
+    inner: Level,
+}
+
+/// What a member is to a context.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    /// A context, and nothing but a context.
+    Context,
+    /// One field of a context that stands among other things.
+    Field(Field),
+    /// An object of somebody else's that has a context somewhere inside it.
+    Object,
+}
+
+impl Level {
+    /// The outermost level of messages that have contexts in these placements.
+    pub(super) fn of<'p>(placements: impl IntoIterator<Item = &'p Placement>) -> Self {
+        let mut top = Self::empty();
+        for placement in placements {
+            placement.add_to(&mut top);
+        }
+        top
+    }
+
+    fn empty() -> Self {
+        Self { keys: Keys::new([]), known: Vec::new() }
+    }
+
+    pub(super) fn add_fields(&mut self, fields: Fields) {
+        for (name, field) in fields {
+            self.add(name, Role::Field(*field));
+        }
+    }
+
+    /// Adds a member and gives what stands inside it. The first role of a name is the one that counts.
+    pub(super) fn add(&mut self, name: &str, role: Role) -> &mut Self {
+        let at = self.known.iter().position(|known| known.name == name).unwrap_or_else(|| {
+            let (quoted, inner) = (serde_json::Value::from(name).to_string(), Self::empty());
+            self.known.push(Known { name: name.to_owned(), quoted, role, inner });
+            self.keys = Keys::new(self.known.iter().map(|known| known.name.as_str()));
+            self.known.len() - 1
+        });
+        &mut self.known[at].inner
+    }
+
+    /// Whether a member of an object with this name is of any concern here.
+    pub(super) fn knows(&self, name: &str) -> bool {
+        self.known.iter().any(|known| known.name == name)
+    }
+
+    /// Whether all of it stands in the object itself.
+    pub(super) fn is_flat(&self) -> bool {
+        self.known.iter().all(|known| known.role != Role::Object)
+    }
+
+    /// The members of an object that are of concern here, in the order of the text.
+    pub(super) fn members_of<'a>(&self, object: &Object<'a>) -> Vec<Member<'a>> {
+        object.members(&self.keys)
+    }
+
+    /// Whether none of these members has to be looked into.
+    pub(super) fn are_flat(&self, members: &[Member<'_>]) -> bool {
+        let role = |member: &Member<'_>| self.known.get(member.key).map(|known| known.role);
+        members.iter().all(|member| role(member) != Some(Role::Object))
+    }
+
+    /// Reads the fields of every context in a text that is an object.
+    pub(super) fn read<'a>(&self, text: &'a str, max_bytes: usize, fields: &mut ReadFields<'a>) {
+        let Some(object) = Object::open(text) else { return };
+        let members = object.members(&self.keys);
+        for (at, known) in self.known.iter().enumerate() {
+            let Some(value) = last(&members, at) else { continue };
+            match known.role {
+                Role::Field(field) => fields.read(field, value, max_bytes),
+                Role::Object => known.inner.read(value, max_bytes, fields),
+                Role::Context if value.len() > max_bytes => {
+                    fields.refuse(known.inner.first_field(), Rule::Tr4);
+                }
+                Role::Context if Object::open(value).is_none() => {
+                    fields.refuse(known.inner.first_field(), Rule::Ms4);
+                }
+                Role::Context => known.inner.read(value, max_bytes, fields),
+            }
+        }
+    }
+
+    fn first_field(&self) -> Field {
+        let mut roles = self.known.iter().map(|known| known.role);
+        match roles.next() {
+            Some(Role::Field(field)) => field,
+            _ => Field::TraceParent,
+        }
+    }
+
+    /// Whether a text has a context, be it a bad one.
+    pub(super) fn stands_in(&self, text: &str) -> bool {
+        let members = Object::open(text).map(|object| object.members(&self.keys));
+        members.unwrap_or_default().iter().any(|member| {
+            let Some(known) = self.known.get(member.key) else { return false };
+            known.role != Role::Object || known.inner.stands_in(member.value)
+        })
+    }
+
+    /// The text without its contexts. An object of somebody else's that held nothing but a context
+    /// goes too.
+    pub(super) fn removed<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        let Some(object) = Object::open(text) else { return Cow::Borrowed(text) };
+        let (mut gone, mut edits) = (Vec::new(), Vec::new());
+        for member in object.members(&self.keys) {
+            let Some(known) = self.known.get(member.key) else { continue };
+            if known.role != Role::Object {
+                gone.push(member);
+                continue;
+            }
+            match known.inner.removed(member.value) {
+                Cow::Borrowed(_) => {}
+                Cow::Owned(rest) if known.inner.has_fields() && is_empty(&rest) => {
+                    gone.push(member);
+                }
+                Cow::Owned(rest) => edits.push((range(text, member.value), rest)),
+            }
+        }
+        if !edits.is_empty() {
+            // What is left inside is clean, so this comes to an end.
+            return Cow::Owned(self.removed(&edited(text, edits)).into_owned());
+        }
+        match gone.is_empty() {
+            true => Cow::Borrowed(text),
+            false => Cow::Owned(object.rewrite("", &gone)),
+        }
+    }
+
+    fn has_fields(&self) -> bool {
+        self.known.iter().any(|known| matches!(known.role, Role::Field(_)))
+    }
+
+    /// A text that has no context, with one. Members that are something else than an object where a
+    /// path wants one stay as they are.
+    pub(super) fn added<'a>(&self, text: &'a str, fields: &WrittenFields) -> Cow<'a, str> {
+        let Some(object) = Object::open(text) else { return Cow::Borrowed(text) };
+        let members = object.members(&self.keys);
+        let (mut first, mut edits) = (String::new(), Vec::new());
+        for (at, known) in self.known.iter().enumerate() {
+            match last(&members, at) {
+                None => known.push(fields, &mut first),
+                Some(value) if known.role == Role::Object => {
+                    if let Cow::Owned(new) = known.inner.added(value, fields) {
+                        edits.push((range(text, value), new));
+                    }
+                }
+                Some(_) => {}
+            }
+        }
+        if edits.is_empty() {
+            return match first.is_empty() {
+                true => Cow::Borrowed(text),
+                false => Cow::Owned(object.rewrite(&first, &[])),
+            };
+        }
+        let text = edited(text, edits);
+        let rewritten = Object::open(&text).map(|object| object.rewrite(&first, &[]));
+        Cow::Owned(rewritten.unwrap_or(text))
+    }
+
+    /// What is written into an object that has none of these members: text without braces.
+    pub(super) fn members(&self, fields: &WrittenFields) -> String {
+        let mut members = String::new();
+        self.push_members(fields, &mut members);
+        members
+    }
+
+    fn push_members(&self, fields: &WrittenFields, out: &mut String) {
+        for known in &self.known {
+            known.push(fields, out);
+        }
+    }
+
+    /// Whether every context is short enough to be read again.
+    pub(super) fn fit(&self, fields: &WrittenFields, max_bytes: usize) -> bool {
+        let lengths = self.known.iter().filter_map(|known| match known.role {
+            Role::Field(field) => {
+                Some(known.quoted.len() + r#":"","#.len() + fields.get(field)?.len())
+            }
+            _ => None,
+        });
+        // Braces take one byte more than the comma that is counted too much.
+        let fits = lengths.sum::<usize>() < max_bytes || !self.has_fields();
+        fits && self.known.iter().all(|known| known.inner.fit(fields, max_bytes))
+    }
+}
+
+impl Known {
+    /// Adds the member, if there is something to say in it.
+    fn push(&self, fields: &WrittenFields, out: &mut String) {
+        let start = out.len();
+        if start > 0 {
+            out.push(',');
+        }
+        out.push_str(&self.quoted);
+        out.push(':');
+        let empty = match self.role {
+            Role::Field(field) => {
+                let value = fields.get(field);
+                out.push('"');
+                out.push_str(value.unwrap_or_default());
+                out.push('"');
+                value.is_none()
+            }
+            Role::Context | Role::Object => {
+                out.push('{');
+                let inner = self.inner.members(fields);
+                out.push_str(&inner);
+                out.push('}');
+                inner.is_empty()
+            }
+        };
+        if empty {
+            out.truncate(start);
+        }
+    }
+}
+
+/// The value of the last member with a key, which is the one that counts.
+fn last<'a>(members: &[Member<'a>], key: usize) -> Option<&'a str> {
+    members.iter().rev().find(|member| member.key == key).map(|member| member.value)
+}
+
+fn is_empty(text: &str) -> bool {
+    text.bytes().all(|byte| matches!(byte, b'{' | b'}' | b' ' | b'\t' | b'\n' | b'\r'))
+}
+
+/// Where a part of a text stands in it.
+fn range(text: &str, part: &str) -> Range<usize> {
+    let start = part.as_ptr().addr() - text.as_ptr().addr();
+    start..start + part.len()
+}
+
+/// The text with some of its parts, in their order, replaced.
+fn edited(text: &str, edits: Vec<(Range<usize>, String)>) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut from = 0;
+    for (part, new) in edits {
+        out.push_str(text.get(from..part.start).unwrap_or_default());
+        out.push_str(&new);
+        from = part.end;
+    }
+    out.push_str(text.get(from..).unwrap_or_default());
+    out
+}

@@ -37,6 +37,7 @@
 //! | [`otel`] | the bridge to the current context, which is OpenTelemetry's |
 //! | `http` | Tower layers for servers and clients |
 //! | `websocket` | context inside WebSocket messages |
+//! | [`messaging`] | spans and metrics of messages, whatever carries them |
 //! | [`limits`] | every bound, with its reason |
 //!
 //! # Features
@@ -68,6 +69,7 @@ pub mod context;
 #[cfg(feature = "http")]
 pub mod http;
 pub mod limits;
+pub mod messaging;
 pub mod otel;
 pub mod propagation;
 #[cfg(feature = "websocket")]

@@ -45,6 +45,13 @@ pub const CLOSE_REASON_BYTES: usize = 123;
 /// one. Whoever adds a second one appends it, and reading the first must not cost the payload's length.
 pub const LATE_DUPLICATE_BYTES: usize = 512;
 
+/// Bytes of a destination or a message's id that become an attribute or part of a span's name. Topics
+/// and queues are named by people; what is longer has another purpose.
+pub const MESSAGE_ATTRIBUTE_BYTES: usize = 256;
+
+/// Messages of a batch that its span links to: what OpenTelemetry's SDKs keep per span by default.
+pub const BATCH_LINKS: usize = 128;
+
 /// Bytes of a received text (path, host, user agent) that become an attribute of a span. What is
 /// longer is cut: nobody reads it, and every span would carry it to the back end.
 pub const HTTP_ATTRIBUTE_BYTES: usize = 2048;

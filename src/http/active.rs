@@ -7,6 +7,7 @@ use opentelemetry::{Context, ContextGuard, KeyValue};
 
 use super::semconv;
 use super::tracing_span::{Entered, TracingSpan};
+use crate::otel::Opened;
 
 /// What is current while a request is worked on: a context with its active span, and that span as
 /// users of `tracing` see it.
@@ -27,8 +28,8 @@ impl Active {
     }
 
     /// A context with the span that was opened for the request.
-    pub(super) fn with_span(cx: Context, tracing: Option<TracingSpan>) -> Self {
-        let recording = cx.span().is_recording();
+    pub(super) fn with_span(opened: Opened, tracing: Option<TracingSpan>) -> Self {
+        let Opened { cx, recording } = opened;
         Self { cx, tracing, recording, aside: false }
     }
 

@@ -1,14 +1,13 @@
-use std::borrow::Cow;
-use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
-use opentelemetry::trace::{Link, SpanBuilder, SpanKind, TraceContextExt, Tracer, TracerProvider};
-use opentelemetry::{Context, InstrumentationScope, KeyValue, global};
+use opentelemetry::Context;
+use opentelemetry::trace::{Tracer, TracerProvider};
 
 use super::active::Active;
 #[cfg(feature = "tracing")]
 use super::tracing_span;
+use crate::otel::Opener;
+pub(super) use crate::otel::{Description, Opening, scope};
 
 /// Whose spans a layer opens: see [`ServerLayer::spans`](super::ServerLayer::spans).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -74,132 +73,22 @@ impl SpanSource {
         describe: impl FnOnce() -> Description,
     ) -> Active {
         match self {
-            Self::OpenTelemetry(opener) => opener.open(parent, opening, describe),
+            Self::OpenTelemetry(opener) => {
+                Active::with_span(opener.open(parent, opening, describe), None)
+            }
             #[cfg(feature = "tracing")]
             Self::Tracing => tracing_span::open(parent, opening, describe),
         }
     }
 }
 
-/// Opens spans with a tracer whose type is erased.
-///
-/// The tracer puts its span into a context by itself. OpenTelemetry boxes the span there once in any
-/// case; its own erased tracer, which the global provider has to use, boxes it a second time.
-pub(super) struct Opener {
-    open: Box<Open>,
-    /// The last span got no id of its own: there is no SDK behind the tracer. Attributes are then
-    /// built only when a span turns out to be recorded.
-    idle: AtomicBool,
-}
-
-type Open = dyn Fn(SpanBuilder, &Context) -> Context + Send + Sync;
-
-impl Opener {
-    /// Spans of the global tracer provider. It is looked up when the first span is opened, so that it
-    /// may be installed after the layer was made.
-    fn global() -> Self {
-        let tracer = LazyLock::new(|| global::tracer_with_scope(scope()));
-        Self::new(move |builder, parent| {
-            parent.with_span(tracer.build_with_context(builder, parent))
-        })
-    }
-
-    fn of<P>(provider: &P) -> Self
-    where
-        P: TracerProvider,
-        P::Tracer: Tracer<Span: Send + Sync + 'static> + Send + Sync + 'static,
-    {
-        let tracer = provider.tracer_with_scope(scope());
-        Self::new(move |builder, parent| {
-            parent.with_span(tracer.build_with_context(builder, parent))
-        })
-    }
-
-    fn new(open: impl Fn(SpanBuilder, &Context) -> Context + Send + Sync + 'static) -> Self {
-        Self { open: Box::new(open), idle: AtomicBool::new(false) }
-    }
-
-    /// Opens a span below `parent`. `describe` is called once if the span is recorded, and not at all
-    /// if that is known not to happen.
-    ///
-    /// Attributes have to be there at the start, since samplers look at them. Only where the parent
-    /// was dropped is the sampler asked first.
-    fn open(
-        &self,
-        parent: &Context,
-        opening: Opening,
-        describe: impl FnOnce() -> Description,
-    ) -> Active {
-        let mut builder = SpanBuilder::from_name(opening.plain_name).with_kind(opening.kind);
-        builder.links = opening.link.map(|link| vec![link]);
-        let mut attributes = opening.hint;
-        let describe = if opening.expect_recording && !self.idle.load(Ordering::Relaxed) {
-            let mut description = describe();
-            builder.name = description.name;
-            description.attributes.append(&mut attributes);
-            attributes = description.attributes;
-            None
-        } else {
-            Some(describe)
-        };
-        builder.attributes = (!attributes.is_empty()).then_some(attributes);
-        let active = Active::with_span((self.open)(builder, parent), None);
-        if let (true, Some(describe)) = (active.recording, describe) {
-            let (description, span) = (describe(), active.cx.span());
-            span.update_name(description.name);
-            span.set_attributes(description.attributes);
-        }
-        self.note_idle(parent, &active.cx);
-        active
-    }
-
-    fn note_idle(&self, parent: &Context, cx: &Context) {
-        let (parent, span) = (parent.span(), cx.span());
-        let (parent, span) = (parent.span_context(), span.span_context());
-        let idle = !span.is_valid() || span.span_id() == parent.span_id();
-        // Written only when it changes: all workers read this line.
-        if self.idle.load(Ordering::Relaxed) != idle {
-            self.idle.store(idle, Ordering::Relaxed);
-        }
-    }
-}
-
-impl fmt::Debug for Opener {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Opener").finish_non_exhaustive()
-    }
-}
-
-/// How a span is opened.
-pub(super) struct Opening {
-    pub(super) kind: SpanKind,
-    /// The name of a span that is not recorded: it costs nothing.
-    pub(super) plain_name: &'static str,
-    pub(super) link: Option<Link>,
-    /// Attributes that the sampler sees in any case.
-    pub(super) hint: Vec<KeyValue>,
-    /// Whether the parent's decision leaves it open that the span is recorded.
-    pub(super) expect_recording: bool,
-}
-
-/// What a recorded span says from its start.
-pub(super) struct Description {
-    pub(super) name: Cow<'static, str>,
-    pub(super) attributes: Vec<KeyValue>,
-}
-
-/// The instrumentation scope of everything that this crate records.
-pub(super) fn scope() -> InstrumentationScope {
-    InstrumentationScope::builder(env!("CARGO_PKG_NAME"))
-        .with_version(env!("CARGO_PKG_VERSION"))
-        .build()
-}
-
 #[cfg(test)]
 mod tests {
     use std::cell::Cell;
 
+    use opentelemetry::KeyValue;
     use opentelemetry::trace::noop::NoopTracerProvider;
+    use opentelemetry::trace::{SpanKind, TraceContextExt};
     use opentelemetry_sdk::trace::Sampler;
 
     use super::*;
@@ -214,7 +103,7 @@ mod tests {
         let opening = Opening {
             kind: SpanKind::Server,
             plain_name: "GET",
-            link: None,
+            links: Vec::new(),
             hint: Vec::new(),
             expect_recording,
         };

@@ -38,9 +38,11 @@ mod bridge;
 mod in_context;
 #[cfg_attr(not(feature = "http"), expect(dead_code, reason = "HTTP layers tell and read it"))]
 mod learned;
+mod opener;
 mod ot;
 #[cfg(feature = "sdk")]
 mod ratio;
+mod refused;
 #[cfg(feature = "sdk")]
 mod sampler;
 #[cfg(feature = "sentry")]
@@ -53,8 +55,10 @@ pub(crate) use bridge::{begin_with, learned, to_next_hop};
 pub use in_context::{ContextFuture, InContext};
 #[cfg(feature = "http")]
 pub(crate) use learned::Learned;
+pub(crate) use opener::{Description, Opened, Opener, Opening, scope};
 #[cfg(feature = "sdk")]
 pub use ratio::RatioBased;
+pub(crate) use refused::Refused;
 #[cfg(feature = "sdk")]
 pub use sampler::ParentBased;
 #[cfg(feature = "sentry")]

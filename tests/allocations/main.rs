@@ -1,5 +1,5 @@
-//! How often the wire formats and the HTTP layers allocate, with the same input as the benches: each
-//! count is a budget.
+//! How often the wire formats, the HTTP layers and messages allocate, with the same input as the
+//! benches: each count is a budget.
 //!
 //! A binary of its own, since counting replaces the allocator. Only the thread that measures is
 //! counted.
@@ -20,6 +20,8 @@ mod discarded;
 #[expect(clippy::expect_used, reason = "the input is our own")]
 #[path = "../../benches/wire/input.rs"]
 mod input;
+#[cfg(test)]
+mod messages;
 #[cfg(test)]
 mod server;
 #[path = "../../benches/server/work.rs"]

@@ -12,10 +12,11 @@ pub(crate) const ROOMS: &[(&str, &[&str])] = &[
     ("context", &[]),
     ("http", &["context", "propagation", "otel"]),
     ("limits", &[]),
+    ("messaging", &["context", "propagation", "otel"]),
     ("otel", &["context", "propagation"]),
     ("propagation", &["context"]),
     ("task", &["context", "propagation", "otel"]),
-    ("websocket", &["context", "propagation", "otel"]),
+    ("websocket", &["context", "propagation", "otel", "messaging"]),
     ("websocket::envelope", &["context", "propagation", "websocket"]),
 ];
 

@@ -15,6 +15,8 @@ mod http;
 #[cfg(test)]
 mod http_client;
 #[cfg(test)]
+mod messaging;
+#[cfg(test)]
 mod properties;
 #[cfg(all(test, feature = "sentry"))]
 mod sentry;

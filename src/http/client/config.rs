@@ -149,7 +149,7 @@ fn opening(cx: &Context, request: RequestView<'_>) -> Opening {
     Opening {
         kind: SpanKind::Client,
         plain_name: KnownMethod::of(request.method()).span_name(),
-        link: None,
+        links: Vec::new(),
         hint: Vec::new(),
         expect_recording: !parent.is_valid() || parent.is_sampled(),
     }

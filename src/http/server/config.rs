@@ -1,10 +1,9 @@
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use ::http::Request;
-use opentelemetry::metrics::{Counter, Meter};
 use opentelemetry::trace::SpanKind;
-use opentelemetry::{Context, KeyValue, global};
+use opentelemetry::{Context, KeyValue};
 
 use super::ResponseHeader;
 use super::span::Describing;
@@ -17,10 +16,10 @@ use crate::http::hooks::Hooks;
 use crate::http::metrics::{Labels, Metrics};
 use crate::http::observed::Observed;
 use crate::http::semconv::{self, KnownMethod};
-use crate::http::spans::{Opening, SpanSource, scope};
+use crate::http::spans::{Opening, SpanSource};
 use crate::http::{RequestView, SpanEnd};
-use crate::otel::{begin_with, learned, link_to};
-use crate::propagation::{Extraction, ParseError, Propagator, Trust};
+use crate::otel::{Refused, begin_with, learned, link_to};
+use crate::propagation::{Extraction, Propagator, Trust};
 
 /// What the services of one layer share.
 #[derive(Clone)]
@@ -37,8 +36,7 @@ pub(super) struct Config {
     pub(super) response_headers: CapturedHeaders,
     pub(super) tells: Vec<ResponseHeader>,
     pub(super) span_end: SpanEnd,
-    /// Made when something is refused for the first time, which for most layers is never.
-    pub(super) refused: OnceLock<Counter<u64>>,
+    pub(super) refused: Refused,
 }
 
 pub(super) type Filter = dyn Fn(RequestView<'_>) -> bool + Send + Sync;
@@ -56,7 +54,7 @@ impl Config {
         if let Some(trust) = &self.trust {
             found = trust(view).apply(found);
         }
-        self.count(&found.refused);
+        self.refused.count(&found.refused);
         let passes = || self.filter.as_ref().is_none_or(|passes| passes(view));
         let Some(spans) = self.spans.as_ref().filter(|_| passes()) else {
             // An empty context needs no slot: there is nothing to be read from it.
@@ -81,7 +79,7 @@ impl Config {
         let opening = Opening {
             kind: SpanKind::Server,
             plain_name: method.span_name(),
-            link: link.as_ref().map(link_to),
+            links: link.iter().map(link_to).collect(),
             hint: self.sampling_hint.as_ref().map(|hint| hint(request)).unwrap_or_default(),
             expect_recording,
         };
@@ -130,23 +128,6 @@ impl Config {
             learned.tell_route(route);
         }
     }
-
-    fn count(&self, refused: &[ParseError]) {
-        if refused.is_empty() {
-            return;
-        }
-        let counter =
-            self.refused.get_or_init(|| refused_counter(&global::meter_with_scope(scope())));
-        for error in refused {
-            counter.add(
-                1,
-                &[
-                    KeyValue::new("format", error.field().as_str()),
-                    KeyValue::new("rule", error.rule().id()),
-                ],
-            );
-        }
-    }
 }
 
 impl fmt::Debug for Config {
@@ -160,12 +141,4 @@ impl fmt::Debug for Config {
             .field("span_end", &self.span_end)
             .finish_non_exhaustive()
     }
-}
-
-pub(super) fn refused_counter(meter: &Meter) -> Counter<u64> {
-    meter
-        .u64_counter("throughline.propagation.refused")
-        .with_description("Received trace fields, or members of them, that broke their format")
-        .with_unit("{field}")
-        .build()
 }

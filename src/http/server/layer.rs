@@ -1,10 +1,10 @@
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use opentelemetry::metrics::MeterProvider;
 use opentelemetry::trace::{Tracer, TracerProvider};
 use tower::Layer;
 
-use super::config::{Config, refused_counter};
+use super::config::Config;
 use super::span::Describing;
 use super::{ResponseHeader, ServerService};
 use crate::http::captured::CapturedHeaders;
@@ -13,6 +13,7 @@ use crate::http::metrics::Metrics;
 use crate::http::side::Side;
 use crate::http::spans::{SpanSource, scope};
 use crate::http::{RequestView, SpanEnd, Spans};
+use crate::otel::Refused;
 use crate::propagation::{Propagator, Trust};
 
 /// Continues the trace of each request, in a span that lasts until the last byte of the response.
@@ -79,7 +80,7 @@ impl ServerLayer {
             response_headers: CapturedHeaders::default(),
             tells: Vec::new(),
             span_end: SpanEnd::BodyEnd,
-            refused: OnceLock::new(),
+            refused: Refused::global(),
         };
         Self { config: Arc::new(config) }
     }
@@ -111,7 +112,7 @@ impl ServerLayer {
     pub fn meter_provider<P: MeterProvider>(self, provider: P) -> Self {
         let meter = provider.meter_with_scope(scope());
         self.set(|config| {
-            config.refused = OnceLock::from(refused_counter(&meter));
+            config.refused = Refused::of(&meter);
             config.metrics = Some(Arc::new(Metrics::of(Side::Server, meter)));
         })
     }
@@ -125,7 +126,7 @@ impl ServerLayer {
     ) -> Self {
         let meter = provider.meter_with_scope(scope());
         self.set(|config| {
-            config.refused = OnceLock::from(refused_counter(&meter));
+            config.refused = Refused::of(&meter);
             config.metrics = Some(Arc::new(Metrics::bound(Side::Server, meter)));
         })
     }

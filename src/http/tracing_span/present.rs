@@ -75,7 +75,7 @@ pub(in crate::http) fn open(
     record_ids(&span, parent, started.as_ref());
     let cx = started.unwrap_or_else(|| passed_on(parent));
     let tracing = Some(TracingSpan(Box::new(Named { span, name })));
-    Active::with_span(cx, tracing)
+    Active::with_span(cx.into(), tracing)
 }
 
 /// The context of the span that OpenTelemetry has for this one, if a layer of tracing-opentelemetry
@@ -91,7 +91,7 @@ fn start(
         // there is no such layer, which shows below. A client's parent is found by the layer itself.
         let _ = span.set_parent(parent.clone());
     }
-    if let Some(link) = opening.link {
+    for link in opening.links {
         span.add_link_with_attributes(link.span_context, link.attributes);
     }
     for attribute in attributes.into_iter().chain(opening.hint) {

@@ -25,13 +25,33 @@
 //! assert_eq!(found.context.parent(), Some(&parent));
 //! ```
 
+#[cfg(feature = "websocket-connect")]
+mod connect;
+mod connection;
 mod envelope;
+mod halves;
+mod handshake;
+mod incoming;
 mod message;
+mod open_connections;
 mod query;
 mod scan;
+mod send_error;
+mod socket_tracing;
 mod stream;
+#[cfg(feature = "axum")]
+mod upgrade;
 
+#[cfg(feature = "websocket-connect")]
+pub use connect::connect_traced;
 pub use envelope::{Envelope, Placement};
+pub use halves::{ReceiveHalf, SendHalf};
+pub use handshake::Dialing;
+pub use incoming::Incoming;
 pub use message::{Close, Message};
 pub use query::QueryParameters;
-pub use stream::{Incoming, SendError, TracedWebSocket};
+pub use send_error::SendError;
+pub use socket_tracing::SocketTracing;
+pub use stream::TracedWebSocket;
+#[cfg(feature = "axum")]
+pub use upgrade::WebSocketUpgradeExt;

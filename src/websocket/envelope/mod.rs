@@ -1,5 +1,4 @@
 use std::borrow::Cow;
-use std::sync::LazyLock;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -63,6 +62,10 @@ impl Envelope {
     #[must_use]
     pub fn propagation(self, propagator: Propagator) -> Self {
         Self { propagator, ..self }
+    }
+
+    pub(super) fn propagator(&self) -> &Propagator {
+        &self.propagator
     }
 
     /// Writes the context to these placements, in this order, and reads it there too.
@@ -229,12 +232,6 @@ impl Envelope {
             false => WrittenFields::default(),
         }
     }
-}
-
-/// Removes every known placement from a text, without settings.
-pub(super) fn strip(text: &str) -> Cow<'_, str> {
-    static KNOWN: LazyLock<Envelope> = LazyLock::new(Envelope::json);
-    KNOWN.read.removed(text)
 }
 
 #[cfg(test)]

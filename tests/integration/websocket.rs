@@ -6,6 +6,7 @@ use opentelemetry::trace::{Span, SpanKind, TraceContextExt, Tracer, TracerProvid
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use throughline::context::{TraceContext, TraceParent};
+use throughline::messaging::Messaging;
 use throughline::otel::{ContextExt, ContextFuture};
 use throughline::websocket::{Envelope, Incoming, SendError, SocketTracing, TracedWebSocket};
 pub(super) use throughline_testkit::websocket::{Socket, pair as sockets};
@@ -16,6 +17,13 @@ use tokio_tungstenite::tungstenite::{self, Message as Frame};
 
 use super::http::PATIENCE;
 
+mod connection;
+mod handshake;
+mod interleaved;
+mod sending;
+mod spans;
+#[cfg(feature = "axum")]
+mod upgrade;
 #[cfg(feature = "axum")]
 mod with_axum;
 
@@ -35,6 +43,12 @@ fn event() -> Event {
 /// A socket that carries the context of spans that somebody else has opened.
 fn traced<S>(socket: S) -> TracedWebSocket<S> {
     TracedWebSocket::new(socket, SocketTracing::new(Envelope::json()).propagate_only())
+}
+
+/// How the spans of events, and those of connections, get to `spans`.
+fn tracing(spans: &InMemorySpans) -> SocketTracing {
+    let events = Messaging::new("websocket").destination("events").metrics(false);
+    SocketTracing::new(Envelope::json()).messaging(events.tracer_provider(spans.provider()))
 }
 
 /// A context with everything in it but the application's baggage, which stays at home.

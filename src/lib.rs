@@ -26,7 +26,7 @@
 //! | command | what it does |
 //! |---|---|
 //! | `cargo run -p pipeline` | a build traced from a runner's process over WebSocket, broker, API and persistence to the database, as four services; prints the one trace |
-//! | `cargo xtask test` | installs what it needs (packages on Debian, as root), then checks format, lints, tests, documentation, features, examples, fuzz targets, the pipeline, dependencies, and interop with SDKs for Node and Python, which have to be there |
+//! | `cargo xtask test` | installs what it needs (packages on Debian, as root), then checks format, lints, tests, the module for browsers in Node and Chromium, documentation, features, examples, fuzz targets, the pipeline, dependencies, and interop with SDKs for Node and Python, which have to be there |
 //!
 //! # Map
 //!
@@ -38,6 +38,7 @@
 //! | `http` | Tower layers for servers and clients |
 //! | `websocket` | context inside WebSocket messages |
 //! | [`messaging`] | spans and metrics of messages, whatever carries them |
+//! | `nats` | messages of NATS and JetStream in such spans |
 //! | [`limits`] | every bound, with its reason |
 //!
 //! # Features
@@ -54,7 +55,7 @@
 //! | `serde` | with `websocket` | propagators from configuration files |
 //! | `json` | with `websocket` | JSON objects as carriers, among them CloudEvents |
 //! | `tonic` | | gRPC metadata as a carrier |
-//! | `nats` | | NATS message headers as a carrier |
+//! | `nats` | | the module `nats`, for async-nats with JetStream; NATS message headers as a carrier |
 //! | `sentry` | | errors that Sentry captures, in the current trace of [`otel`] |
 //!
 //! A feature never changes what is there without it, but for `axum`: with it, spans have axum's routes.
@@ -70,6 +71,8 @@ pub mod context;
 pub mod http;
 pub mod limits;
 pub mod messaging;
+#[cfg(feature = "nats")]
+pub mod nats;
 pub mod otel;
 pub mod propagation;
 #[cfg(feature = "websocket")]

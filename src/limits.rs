@@ -41,8 +41,9 @@ pub const HANDSHAKE_QUERY_BYTES: usize = 16 * 1024;
 /// Bytes of the reason of a close frame that become an attribute of a span: the protocol's own limit.
 pub const CLOSE_REASON_BYTES: usize = 123;
 
-/// Bytes at the end of a message that are searched for another context, where the message starts with
-/// one. Whoever adds a second one appends it, and reading the first must not cost the payload's length.
+/// Bytes at the end of a JSON object that are searched for a second context when the first one stands at
+/// its start. Whoever appends one does it there; to search the whole would make every read cost the
+/// payload instead of the context.
 pub const LATE_DUPLICATE_BYTES: usize = 512;
 
 /// Bytes of a destination or a message's id that become an attribute or part of a span's name. Topics

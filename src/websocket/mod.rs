@@ -29,29 +29,41 @@
 mod connect;
 mod connection;
 mod envelope;
+mod frame;
 mod halves;
 mod handshake;
 mod incoming;
 mod message;
 mod open_connections;
+mod parent_digits;
 mod query;
+mod relay;
 mod scan;
 mod send_error;
 mod socket_tracing;
 mod stream;
+mod subprotocol;
 #[cfg(feature = "axum")]
 mod upgrade;
 
 #[cfg(feature = "websocket-connect")]
 pub use connect::connect_traced;
 pub use envelope::{Envelope, Placement};
+pub use frame::Frame;
 pub use halves::{ReceiveHalf, SendHalf};
 pub use handshake::Dialing;
 pub use incoming::Incoming;
 pub use message::{Close, Message};
 pub use query::QueryParameters;
+pub use relay::{Relay, RelayMode};
 pub use send_error::SendError;
 pub use socket_tracing::SocketTracing;
 pub use stream::TracedWebSocket;
+pub use subprotocol::Subprotocol;
 #[cfg(feature = "axum")]
 pub use upgrade::WebSocketUpgradeExt;
+
+/// The examples of the page are tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/context-in-your-payload.md")]
+struct ContextInYourPayload;

@@ -26,6 +26,8 @@ mod messages;
 mod server;
 #[path = "../../benches/server/work.rs"]
 mod server_work;
+#[cfg(test)]
+mod websocket;
 
 #[track_caller]
 fn allocates(budget: u64, work: impl FnMut()) {

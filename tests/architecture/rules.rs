@@ -13,6 +13,7 @@ pub(crate) const ROOMS: &[(&str, &[&str])] = &[
     ("http", &["context", "propagation", "otel"]),
     ("limits", &[]),
     ("messaging", &["context", "propagation", "otel"]),
+    ("nats", &["context", "propagation", "otel", "messaging"]),
     ("otel", &["context", "propagation"]),
     ("propagation", &["context"]),
     ("task", &["context", "propagation", "otel"]),

@@ -16,8 +16,13 @@ mod http;
 mod http_client;
 #[cfg(test)]
 mod messaging;
+#[cfg(feature = "nats")]
+#[cfg(test)]
+mod nats;
 #[cfg(test)]
 mod properties;
+#[cfg(test)]
+mod protocol_page;
 #[cfg(all(test, feature = "sentry"))]
 mod sentry;
 #[cfg(test)]

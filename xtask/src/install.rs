@@ -1,5 +1,6 @@
 //! Installs the tools that are needed now and then, where they are needed.
 
+use std::fs;
 use std::path::Path;
 
 use crate::command::{Cargo, StepError};
@@ -12,7 +13,12 @@ const TOOLS: &[Tool] = &[
     // For librdkafka, which `examples/queues` builds.
     ("make", &["--version"], "make"),
     ("c++", &["--version"], "g++"),
-    // Its tests start a server of their own.
+    // For the tests of `js` and of the pipeline's page.
+    ("node", &["--version"], "nodejs"),
+    ("npm", &["--version"], "npm"),
+    ("chromium", &["--version"], "chromium"),
+    // Tests start servers of their own.
+    ("sh", &["-c", "PATH=$PATH:/usr/sbin nats-server --version"], "nats-server"),
     ("test", &["-x", "/usr/lib/rabbitmq/bin/rabbitmq-server"], "rabbitmq-server"),
 ];
 
@@ -62,8 +68,47 @@ pub(crate) fn cargo_subcommand(root: &Path, subcommand: &str) -> Result<(), Step
     Cargo::new(root, &["install", "--locked", &package]).run()
 }
 
+/// Installs what the lock file in `folder` pins, if that has not been done yet.
+///
+/// # Errors
+/// If it cannot be installed.
+pub(crate) fn npm_packages(root: &Path, folder: &str) -> Result<(), StepError> {
+    let path = root.join(folder);
+    once(&path.join("package-lock.json"), &path.join("node_modules"), || {
+        // Nothing here needs the scripts of packages, so they do not run.
+        let arguments = ["ci", "--prefix", folder, "--engine-strict", "--ignore-scripts"];
+        let quiet = ["--no-audit", "--no-fund"];
+        Cargo::other(root, Path::new("npm"), &[&arguments[..], &quiet].concat()).run()
+    })
+}
+
+/// Runs `install` unless `folder` was installed from the same `list` before.
+///
+/// # Errors
+/// If it fails, or the memory of it cannot be kept.
+pub(crate) fn once(
+    list: &Path,
+    folder: &Path,
+    install: impl FnOnce() -> Result<(), StepError>,
+) -> Result<(), StepError> {
+    let failed = |path: &Path, e| StepError::Rule(format!("{}: {e}", path.display()));
+    let wanted = fs::read_to_string(list).map_err(|e| failed(list, e))?;
+    // It lies inside: who deletes the folder deletes the memory of it.
+    let stamp = folder.join(".installed-from");
+    if fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
+        return Ok(());
+    }
+    if stamp.exists() {
+        fs::remove_file(&stamp).map_err(|e| failed(&stamp, e))?;
+    }
+    install()?;
+    fs::write(&stamp, wanted).map_err(|e| failed(&stamp, e))
+}
+
 #[cfg(test)]
 mod tests {
+    use std::env;
+
     use super::*;
 
     #[test]
@@ -75,5 +120,29 @@ mod tests {
         assert_eq!(packages, ["the-package"]);
         assert!(install_these(&packages).contains("the-package"));
         assert!(missing(root, &tools[1..]).is_empty());
+    }
+
+    #[test]
+    fn an_installation_is_repeated_only_if_its_list_has_changed_or_it_failed() {
+        let folder = env::temp_dir().join(format!("xtask-install-{}", std::process::id()));
+        fs::create_dir_all(folder.join("installed")).unwrap();
+        let (list, installed) = (folder.join("list"), folder.join("installed"));
+        let runs = |result: fn() -> Result<(), StepError>| {
+            let mut ran = false;
+            let _ = once(&list, &installed, || {
+                ran = true;
+                result()
+            });
+            ran
+        };
+        fs::write(&list, "a==1").unwrap();
+        assert!(runs(|| Err(StepError::Rule(String::new()))));
+        assert!(runs(|| Ok(())));
+        assert!(!runs(|| Ok(())));
+        fs::write(&list, "a==2").unwrap();
+        assert!(runs(|| Err(StepError::Rule(String::new()))));
+        fs::write(&list, "a==1").unwrap();
+        assert!(runs(|| Ok(())), "the failure has made the first installation void");
+        fs::remove_dir_all(folder).unwrap();
     }
 }

@@ -56,6 +56,12 @@ pub(crate) const STEPS: &[Step] = &[
         run: tests,
     },
     Step {
+        name: "browser",
+        quick: true,
+        advice: "js/README.md says how to run the tests alone; Node must be of version 20 or later",
+        run: browser,
+    },
+    Step {
         name: "docs",
         quick: false,
         advice: "mend the links and code blocks that rustdoc names above",
@@ -107,6 +113,9 @@ const EXAMPLES: [(&str, &str); 2] =
 
 /// No example needs more than a moment; a machine under load gets this long.
 const EXAMPLE_LIMIT: Duration = Duration::from_secs(60);
+
+/// Both runs take some seconds; a machine under load gets this long.
+const BROWSER_LIMIT: Duration = Duration::from_secs(300);
 
 /// Seconds per fuzz target.
 const FUZZ_TIME: &str = "-max_total_time=8";
@@ -181,6 +190,15 @@ fn tests(session: &mut Session) -> Result<(), StepError> {
     let summary = &mut session.tests;
     Cargo::new(&session.root, &arguments).run_seeing(|line| summary.see(line))?;
     summary.objection().map_or(Ok(()), |objection| Err(StepError::Rule(objection)))
+}
+
+/// The module for browsers, in Node and in headless Chromium.
+fn browser(session: &mut Session) -> Result<(), StepError> {
+    install::npm_packages(&session.root, "js/test")?;
+    let runner = ["--experimental-websocket", "--test", "--test-reporter=spec"];
+    let files = ["js/test/node.test.js", "js/test/chromium.test.js"];
+    Cargo::other(&session.root, Path::new("node"), &[&runner[..], &files].concat())
+        .run_within(BROWSER_LIMIT)
 }
 
 fn docs(session: &mut Session) -> Result<(), StepError> {

@@ -35,6 +35,7 @@
 //! | [`Caller`], [`Sdk`] | headers and messages as real SDKs send them |
 //! | [`headers`] | whether outgoing headers continue a span, pass a trace on, or name none |
 //! | `websocket` | two ends of a WebSocket without a port |
+//! | `NatsServer` | the real NATS server, for as long as a test runs |
 //!
 //! | what has to hold | |
 //! |---|---|
@@ -50,6 +51,7 @@
 //! | feature | opens |
 //! |---|---|
 //! | `allocations` | the module `allocations`, with a counting global allocator |
+//! | `nats-server` | `NatsServer` |
 //! | `otlp` | `OtlpReceiver`, `MetricRecord`, `MetricKind` |
 //! | `runtime` | [`LeakCheck`]`::run`, `WatchedRuntime` |
 //! | `websocket` | the module `websocket` |
@@ -70,6 +72,8 @@ pub mod websocket;
 mod caller;
 mod leak;
 mod memory;
+#[cfg(feature = "nats-server")]
+mod nats_server;
 #[cfg(feature = "otlp")]
 mod otlp;
 mod span;
@@ -82,6 +86,8 @@ pub use caller::{Caller, Sdk};
 pub use leak::WatchedRuntime;
 pub use leak::{LeakCheck, Leaks, Watched};
 pub use memory::InMemorySpans;
+#[cfg(feature = "nats-server")]
+pub use nats_server::NatsServer;
 #[cfg(feature = "otlp")]
 pub use otlp::{MetricKind, MetricRecord, OtlpReceiver};
 pub use span::{EventRecord, InvalidSpan, Kind, LinkRecord, SpanRecord, Status};

@@ -53,6 +53,10 @@ pub const MAX_SERVICE_WIDTH: usize = 32;
 /// every turn is told by its first lines.
 pub const MAX_LEAKS: usize = 20;
 
+/// Time for a server that a test starts to take connections. It needs a fraction of a second; a machine
+/// under load gets this long.
+pub const SERVER_START_TIME: Duration = Duration::from_secs(60);
+
 /// Bytes between the two ends of an in-memory WebSocket that nobody has read yet. A message of a
 /// test fits; a sender that nobody listens to waits instead of filling the memory.
 pub const PIPE_BYTES: usize = 64 << 10;

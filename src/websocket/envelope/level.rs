@@ -137,7 +137,7 @@ impl Level {
             }
             match known.inner.removed(member.value) {
                 Cow::Borrowed(_) => {}
-                Cow::Owned(rest) if known.inner.has_fields() && is_empty(&rest) => {
+                Cow::Owned(rest) if known.inner.has_fields() && holds_nothing(&rest) => {
                     gone.push(member);
                 }
                 Cow::Owned(rest) => edits.push((range(text, member.value), rest)),
@@ -248,8 +248,8 @@ fn last<'a>(members: &[Member<'a>], key: usize) -> Option<&'a str> {
     members.iter().rev().find(|member| member.key == key).map(|member| member.value)
 }
 
-fn is_empty(text: &str) -> bool {
-    text.bytes().all(|byte| matches!(byte, b'{' | b'}' | b' ' | b'\t' | b'\n' | b'\r'))
+fn holds_nothing(text: &str) -> bool {
+    Object::open(text).is_some_and(|object| object.is_empty())
 }
 
 /// Where a part of a text stands in it.

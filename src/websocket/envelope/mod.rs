@@ -64,10 +64,6 @@ impl Envelope {
         Self { propagator, ..self }
     }
 
-    pub(super) fn propagator(&self) -> &Propagator {
-        &self.propagator
-    }
-
     /// Writes the context to these placements, in this order, and reads it there too.
     #[must_use]
     pub fn write(mut self, placements: impl IntoIterator<Item = Placement>) -> Self {
@@ -213,6 +209,15 @@ impl Envelope {
     #[must_use]
     pub fn strip<'a>(&self, text: &'a str) -> Cow<'a, str> {
         self.read.removed(text)
+    }
+
+    pub(super) fn propagator(&self) -> &Propagator {
+        &self.propagator
+    }
+
+    /// Whether `_trace` and `_sentry` are contexts to this envelope.
+    pub(super) fn reads_usual_placements(&self) -> bool {
+        self.read.knows("_trace") && self.read.knows("_sentry")
     }
 
     /// What is written of a context, none of it too long to be read.
@@ -374,5 +379,68 @@ mod tests {
             r#"{{"_trace":{{"sentry-trace":"{SENTRY}","baggage":"{dsc}"}},"_sentry":{{"trace":"{SENTRY}","baggage":"{dsc}"}}}}"#
         );
         assert_eq!(Envelope::json().extract(&text).context.baggage().as_str(), dsc);
+    }
+
+    #[test]
+    fn a_context_stands_among_what_is_somebody_elses() {
+        let envelope = Envelope::json().write([Placement::path(["params", "_meta"])]);
+        let call = r#"{"method":"x","params":{"_meta":{"progressToken":7},"a":[1]}}"#;
+        let sent = envelope.inject(call, &context()).into_owned();
+        assert_eq!(
+            sent,
+            format!(
+                r#"{{"method":"x","params":{{"_meta":{{"traceparent":"{PARENT}","sentry-trace":"{SENTRY}","progressToken":7}},"a":[1]}}}}"#
+            )
+        );
+        assert_eq!(envelope.extract(&sent).context.parent(), context().parent());
+        assert_eq!(envelope.strip(&sent), call);
+        assert_eq!(envelope.inject(&sent, &context()), sent);
+        assert_eq!(envelope.replace(&sent, &context()), sent);
+
+        let own = Envelope::json().write([Placement::path(Vec::<String>::new())]);
+        let sent = own.inject(r#"{"a":1}"#, &context()).into_owned();
+        assert_eq!(
+            sent,
+            format!(r#"{{"traceparent":"{PARENT}","sentry-trace":"{SENTRY}","a":1}}"#)
+        );
+        assert_eq!(own.strip(&sent), r#"{"a":1}"#);
+    }
+
+    #[test]
+    fn an_event_inside_a_message_has_a_context_of_its_own() {
+        let envelope = Envelope::json().write([Placement::nested(["event"])]);
+        let message = r#"{"type":"event","event":{"n":1}}"#;
+        let sent = envelope.inject(message, &context()).into_owned();
+        assert_eq!(
+            sent,
+            format!(
+                r#"{{"type":"event","event":{{"_trace":{{"traceparent":"{PARENT}","sentry-trace":"{SENTRY}"}},"_sentry":{{"trace":"{SENTRY}"}},"n":1}}}}"#
+            )
+        );
+        assert_eq!(envelope.extract(&sent).context.parent(), context().parent());
+        assert_eq!(envelope.strip(&sent), message);
+        assert_eq!(Envelope::json().extract(&sent).context.parent(), None);
+        let text = format!(r#"{{"event":{{"_sentry":{{"trace":"{SENTRY}"}}}}}}"#);
+        assert_eq!(envelope.extract(&text).context.sampled(), Some(true));
+    }
+
+    #[test]
+    fn names_that_json_escapes_are_names() {
+        let envelope = Envelope::json().write([Placement::path(["a\"\u{e9}\n", ""])]);
+        let sent = envelope.inject("{}", &context()).into_owned();
+        assert!(sent.starts_with("{\"a\\\"\u{e9}\\n\":{\"\":{\"traceparent\":"), "{sent}");
+        assert_eq!(envelope.extract(&sent).context.parent(), context().parent());
+        assert_eq!(envelope.strip(&sent), "{\"a\\\"\u{e9}\\n\":{}}");
+    }
+
+    #[test]
+    fn a_text_that_is_known_to_have_no_context_is_not_searched() {
+        let envelope = Envelope::json();
+        for text in [r#"{"a":1}"#, "{}", "[1]", ""] {
+            assert_eq!(envelope.prepend(text, &context()), envelope.inject(text, &context()));
+        }
+        let doubled = envelope.prepend(r#"{"a":1,"_trace":0}"#, &context()).into_owned();
+        assert!(doubled.starts_with("{\"_trace\":{") && doubled.ends_with(",\"_trace\":0}"));
+        assert_eq!(envelope.prepend("{}", &TraceContext::new()), "{}");
     }
 }

@@ -162,3 +162,107 @@ impl<S: SerializeStruct> SerializeStruct for Watching<'_, S> {
         self.inner.end()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use serde_json::value::RawValue;
+
+    use super::*;
+    use crate::context::{TraceContext, TraceParent};
+    use crate::websocket::Envelope;
+
+    const PARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+
+    #[derive(serde::Serialize)]
+    struct Plain {
+        n: u8,
+    }
+
+    #[derive(serde::Serialize)]
+    struct WithContext {
+        n: u8,
+        #[serde(rename = "_sentry")]
+        context: u8,
+    }
+
+    #[derive(serde::Serialize)]
+    struct Flat {
+        #[serde(flatten)]
+        inner: BTreeMap<String, u8>,
+    }
+
+    #[derive(serde::Serialize)]
+    struct Wrapped<T>(T);
+
+    #[derive(serde::Serialize)]
+    #[serde(tag = "type")]
+    enum Tagged {
+        Plain(Plain),
+        WithContext(WithContext),
+        Unit,
+    }
+
+    #[derive(serde::Serialize)]
+    enum Outside {
+        Unit,
+        Newtype(Plain),
+        Tuple(u8, u8),
+        Struct { n: u8 },
+    }
+
+    fn context() -> TraceContext {
+        PARENT.parse::<TraceParent>().unwrap().into()
+    }
+
+    /// Whether the value got a context in front of its own members and is otherwise as it was.
+    fn gets_one<T: Serialize>(value: &T) -> bool {
+        let plain = serde_json::to_string(value).unwrap();
+        let text = Envelope::json().encode_with(value, &context()).unwrap();
+        assert_eq!(text, Envelope::json().inject(&plain, &context()));
+        text != plain
+    }
+
+    #[test]
+    fn ms_1_a_value_that_brings_a_context_keeps_it_however_it_is_written() {
+        let raw = RawValue::from_string(r#"{"_trace":1}"#.into()).unwrap();
+        let map = BTreeMap::from([("_trace".to_owned(), 1)]);
+        assert!(!gets_one(&WithContext { n: 1, context: 2 }));
+        assert!(!gets_one(&Some(WithContext { n: 1, context: 2 })));
+        assert!(!gets_one(&Wrapped(&WithContext { n: 1, context: 2 })));
+        assert!(!gets_one(&Tagged::WithContext(WithContext { n: 1, context: 2 })));
+        assert!(!gets_one(&raw));
+        assert!(!gets_one(&Wrapped(raw)));
+        assert!(!gets_one(&map));
+        assert!(!gets_one(&Flat { inner: map }));
+        assert!(!gets_one(&serde_json::json!({"_trace": null})));
+    }
+
+    #[test]
+    fn every_other_object_gets_one() {
+        let raw = RawValue::from_string(r#"{"a":{"_trace":1}}"#.into()).unwrap();
+        assert!(gets_one(&Plain { n: 1 }));
+        assert!(gets_one(&Some(Wrapped(Plain { n: 1 }))));
+        assert!(gets_one(&Flat { inner: BTreeMap::new() }));
+        assert!(gets_one(&Tagged::Plain(Plain { n: 1 })));
+        assert!(gets_one(&Tagged::Unit));
+        assert!(gets_one(&Outside::Newtype(Plain { n: 1 })));
+        assert!(gets_one(&Outside::Tuple(1, 2)));
+        assert!(gets_one(&Outside::Struct { n: 1 }));
+        assert!(gets_one(&raw));
+        assert!(gets_one(&serde_json::json!({"a": {"_trace": 1}})));
+    }
+
+    #[test]
+    fn what_is_no_object_stays_as_it_is() {
+        assert!(!gets_one(&Outside::Unit));
+        assert!(!gets_one(&()));
+        assert!(!gets_one(&None::<Plain>));
+        assert!(!gets_one(&[1, 2]));
+        assert!(!gets_one(&(1, "a", 'b', 1.5, true, i128::MAX, u128::MAX)));
+        assert!(!gets_one(&"{}"));
+        assert!(!gets_one(&vec![Plain { n: 1 }]));
+        assert!(!gets_one(&format_args!("{{}}")));
+    }
+}

@@ -1,5 +1,6 @@
 use opentelemetry::Context;
 use opentelemetry::baggage::BaggageExt;
+use opentelemetry::trace::noop::NoopTracerProvider;
 use opentelemetry::trace::{TraceContextExt, Tracer, TracerProvider};
 use opentelemetry_sdk::trace::Sampler;
 use throughline::context::TraceContext;
@@ -77,12 +78,15 @@ fn a_linked_trace_keeps_the_applications_baggage_and_nothing_of_the_other_trace(
     let baggage = "tenant=7,sentry-release=shop,sentry-sample_rand=0.5";
     let sentry = "0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-1";
     let found = headers(&[("sentry-trace", sentry), ("baggage", baggage), ("tracestate", "a=1")]);
-    let processing = orders(&spans).parent(ParentMode::Link).process(MessageView::new(), &found);
-    let next = processing.context();
-    processing.succeeded();
-    assert_eq!(next.baggage().as_str(), "tenant=7");
-    assert!(next.trace_state().is_empty());
-    assert!(!next.sampling_frozen());
+    let without_sdk = orders(&spans).tracer_provider(NoopTracerProvider::new());
+    for messaging in [orders(&spans), without_sdk] {
+        let processing = messaging.parent(ParentMode::Link).process(MessageView::new(), &found);
+        let next = processing.context();
+        processing.succeeded();
+        assert_eq!(next.baggage().as_str(), "tenant=7");
+        assert!(next.trace_state().is_empty());
+        assert!(!next.sampling_frozen());
+    }
 }
 
 #[test]

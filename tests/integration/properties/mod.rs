@@ -1,4 +1,4 @@
-//! What holds for every input: [`headers`] against oracles, messages in [`envelope`], and samplers.
+//! What holds for every input: [`headers`] against oracles, messages in [`envelope`] and through [`relays`], and samplers.
 
 use proptest::prelude::*;
 use throughline::context::TraceContext;
@@ -8,6 +8,7 @@ mod envelope;
 mod headers;
 mod inputs;
 mod oracles;
+mod relays;
 #[cfg(feature = "sdk")]
 mod sampling;
 

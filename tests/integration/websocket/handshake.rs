@@ -31,6 +31,7 @@ async fn shake_hands(
 ) -> (Result<Socket, Error>, Result<Socket, Error>, Extraction) {
     let (client, server) = duplex(PIPE_BYTES);
     let mut caller = Extraction::default();
+    #[expect(clippy::result_large_err, reason = "the type is tungstenite's")]
     let accept = |asked: &Asked, response: Response| {
         caller = tracing.caller(asked);
         if answer.is_success() {

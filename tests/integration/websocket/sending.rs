@@ -50,9 +50,8 @@ where
 {
     for taken in 0..1000 {
         // Whoever waits for a full socket is cancelled here, with the message handed over.
-        match socket.send_traced(&long(100_000)).now_or_never() {
-            Some(Err(error)) => return (taken, error.into_message().unwrap()),
-            Some(Ok(())) | None => {}
+        if let Some(Err(error)) = socket.send_traced(&long(100_000)).now_or_never() {
+            return (taken, error.into_message().unwrap());
         }
     }
     panic!("it takes everything");

@@ -9,6 +9,7 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
+mod encoding;
 mod metric;
 mod serve;
 
@@ -22,12 +23,12 @@ use metric::Metrics;
 /// Receives spans and metrics by OTLP/HTTP on a free port of 127.0.0.1, as long as it is not
 /// dropped.
 ///
-/// It takes `POST /v1/traces` and `POST /v1/metrics` with protobuf bodies, uncompressed, and
+/// It takes `POST /v1/traces` and `POST /v1/metrics` in protobuf or JSON, uncompressed, and
 /// answers as OTLP demands, with a partial success if it left something out. What it cannot take
 /// is refused with 400 (no OTLP message), 404 (another path or method), 408 (the body did not
 /// arrive in [`REQUEST_TIME`](crate::limits::REQUEST_TIME)), 413 (more than
-/// [`MAX_BODY_BYTES`](crate::limits::MAX_BODY_BYTES)) or 415 (JSON, or compressed), and a line of
-/// plain text.
+/// [`MAX_BODY_BYTES`](crate::limits::MAX_BODY_BYTES)) or 415 (another type, or compressed), and a line
+/// of plain text.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::{Body, Incoming};
-use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
@@ -18,11 +18,11 @@ use opentelemetry_proto::tonic::collector::metrics::v1::{
 use opentelemetry_proto::tonic::collector::trace::v1::{
     ExportTracePartialSuccess, ExportTraceServiceRequest, ExportTraceServiceResponse,
 };
-use prost::Message;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
 use super::Inbox;
+use super::encoding::Encoding;
 use crate::SpanRecord;
 use crate::limits::{IDLE_TIME, MAX_BODY_BYTES, MAX_CONNECTIONS, REQUEST_TIME};
 
@@ -67,32 +67,29 @@ async fn answer(
     inbox: &Inbox,
 ) -> Result<Response<Full<Bytes>>, Refusal> {
     let path = request.uri().path();
-    let take: fn(&Inbox, Bytes) -> Result<Vec<u8>, Refusal> = match (request.method(), path) {
-        (&Method::POST, "/v1/traces") => take_traces,
-        (&Method::POST, "/v1/metrics") => take_metrics,
-        _ => return Err(Refusal::NotFound),
-    };
-    check_headers(request.headers())?;
+    let take: fn(&Inbox, Encoding, Bytes) -> Result<Vec<u8>, Refusal> =
+        match (request.method(), path) {
+            (&Method::POST, "/v1/traces") => take_traces,
+            (&Method::POST, "/v1/metrics") => take_metrics,
+            _ => return Err(Refusal::NotFound),
+        };
+    let encoding = encoding(request.headers())?;
     let taking = async {
         // Held until the message is decoded. The semaphore is never closed.
         let _permit = inbox.bodies.acquire().await;
-        take(inbox, read(request.into_body()).await?)
+        take(inbox, encoding, read(request.into_body()).await?)
     };
     let body = tokio::time::timeout(REQUEST_TIME, taking).await.map_err(|_| Refusal::TooSlow)??;
-    Ok(response(StatusCode::OK, PROTOBUF, body.into()))
+    Ok(response(StatusCode::OK, encoding.media_type(), body.into()))
 }
 
-fn check_headers(headers: &HeaderMap) -> Result<(), Refusal> {
-    let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
-    let media_type = text(CONTENT_TYPE).and_then(|value| value.split(';').next());
-    if !media_type.is_some_and(|media_type| media_type.trim().eq_ignore_ascii_case(PROTOBUF)) {
-        return Err(Refusal::NoProtobuf);
+fn encoding(headers: &HeaderMap) -> Result<Encoding, Refusal> {
+    let encoding = Encoding::of(headers).ok_or(Refusal::UnknownType)?;
+    let compression = headers.get(CONTENT_ENCODING);
+    match compression.map(HeaderValue::as_bytes) {
+        Some(name) if !name.eq_ignore_ascii_case(b"identity") => Err(Refusal::Compressed),
+        _ => Ok(encoding),
     }
-    let plain = text(CONTENT_ENCODING).is_some_and(|value| value.eq_ignore_ascii_case("identity"));
-    if headers.contains_key(CONTENT_ENCODING) && !plain {
-        return Err(Refusal::Compressed);
-    }
-    Ok(())
 }
 
 async fn read(body: Incoming) -> Result<Bytes, Refusal> {
@@ -107,8 +104,8 @@ async fn read(body: Incoming) -> Result<Bytes, Refusal> {
     }
 }
 
-fn take_traces(inbox: &Inbox, body: Bytes) -> Result<Vec<u8>, Refusal> {
-    let message = ExportTraceServiceRequest::decode(body).map_err(|_| Refusal::Undecodable)?;
+fn take_traces(inbox: &Inbox, encoding: Encoding, body: Bytes) -> Result<Vec<u8>, Refusal> {
+    let message: ExportTraceServiceRequest = encoding.decode(body).ok_or(Refusal::Undecodable)?;
     let mut invalid = 0;
     let records = message.resource_spans.into_iter().flat_map(SpanRecord::from_otlp);
     let left_out = inbox.spans.extend(records.filter_map(|record| {
@@ -120,17 +117,17 @@ fn take_traces(inbox: &Inbox, body: Bytes) -> Result<Vec<u8>, Refusal> {
         rejected_spans: count(left_out + invalid),
         error_message: format!("{invalid} spans with invalid ids, {left_out} without room"),
     });
-    Ok(ExportTraceServiceResponse { partial_success }.encode_to_vec())
+    Ok(encoding.encode(&ExportTraceServiceResponse { partial_success }))
 }
 
-fn take_metrics(inbox: &Inbox, body: Bytes) -> Result<Vec<u8>, Refusal> {
-    let message = ExportMetricsServiceRequest::decode(body).map_err(|_| Refusal::Undecodable)?;
+fn take_metrics(inbox: &Inbox, encoding: Encoding, body: Bytes) -> Result<Vec<u8>, Refusal> {
+    let message: ExportMetricsServiceRequest = encoding.decode(body).ok_or(Refusal::Undecodable)?;
     let left_out = inbox.with_metrics(|metrics| metrics.extend(message.resource_metrics));
     let partial_success = (left_out > 0).then(|| ExportMetricsPartialSuccess {
         rejected_data_points: count(left_out),
         error_message: format!("{left_out} data points without room"),
     });
-    Ok(ExportMetricsServiceResponse { partial_success }.encode_to_vec())
+    Ok(encoding.encode(&ExportMetricsServiceResponse { partial_success }))
 }
 
 fn count(number: usize) -> i64 {
@@ -141,7 +138,7 @@ fn count(number: usize) -> i64 {
 #[derive(Clone, Copy, Debug)]
 enum Refusal {
     NotFound,
-    NoProtobuf,
+    UnknownType,
     Compressed,
     TooLarge,
     TooSlow,
@@ -155,9 +152,9 @@ impl Refusal {
             Self::NotFound => {
                 (StatusCode::NOT_FOUND, "only POST to /v1/traces and /v1/metrics is served\n")
             }
-            Self::NoProtobuf => (
+            Self::UnknownType => (
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                "protobuf is expected: content-type application/x-protobuf\n",
+                "content-type application/x-protobuf or application/json is expected\n",
             ),
             Self::Compressed => {
                 (StatusCode::UNSUPPORTED_MEDIA_TYPE, "an uncompressed body is expected\n")
@@ -182,21 +179,24 @@ fn response(status: StatusCode, media_type: &'static str, body: Bytes) -> Respon
     response
 }
 
-const PROTOBUF: &str = "application/x-protobuf";
-
 /// Pause after a failed accept.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 #[cfg(test)]
 mod tests {
     use hyper::client::conn::http1::SendRequest;
+    use hyper::header::HeaderName;
     use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
+    use prost::Message;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     use super::*;
     use crate::OtlpReceiver;
     use crate::limits::MAX_BODIES;
     use crate::store::Capacity;
+
+    const PROTOBUF: &str = "application/x-protobuf";
+    const JSON: &str = "application/json";
 
     async fn connect(receiver: &OtlpReceiver) -> TcpStream {
         TcpStream::connect(receiver.address).await.unwrap()
@@ -276,6 +276,35 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_message_in_json_is_answered_in_json() {
+        let receiver = OtlpReceiver::start_with(Capacity { spans: 1, ..Capacity::default() }).await;
+        let receiver = receiver.unwrap();
+        let id = |id: &str| {
+            format!(
+                r#"{{"traceId":"0af7651916cd43dd8448eb211c80319c","spanId":"{id}","name":"render",
+                "kind":5,"startTimeUnixNano":"1","endTimeUnixNano":"3","attributes":[
+                {{"key":"n","value":{{"intValue":"7"}}}}],"links":[],"status":{{}}}}"#
+            )
+        };
+        let spans = [id("00f067aa0ba902b7"), id("00f067aa0ba902b8")].join(",");
+        let resource = r#"{"attributes":[{"key":"service.name","value":{"stringValue":"page"}}]}"#;
+        let text = format!(
+            r#"{{"resourceSpans":[{{"resource":{resource},"scopeSpans":[{{"spans":[{spans}]}}]}}]}}"#
+        );
+        let request = with_header(post("/v1/traces", text.into_bytes()), CONTENT_TYPE, JSON);
+        let response = client(&receiver).await.send_request(request).await.unwrap();
+        assert_eq!(
+            (response.status(), &response.headers()[CONTENT_TYPE]),
+            (StatusCode::OK, &JSON.parse().unwrap())
+        );
+        let answer = response.into_body().collect().await.unwrap().to_bytes();
+        assert!(answer.starts_with(br#"{"partialSuccess":{"rejectedSpans":"#), "{answer:?}");
+        let [span] = receiver.spans().try_into().unwrap();
+        assert_eq!((span.service.as_str(), span.name.as_str()), ("page", "render"));
+        assert_eq!((span.span_id.as_str(), span.attribute("n")), ("00f067aa0ba902b7", Some("7")));
+    }
+
+    #[tokio::test]
     async fn other_paths_methods_and_types_are_refused() {
         let receiver = OtlpReceiver::start().await.unwrap();
         let body = || traces(vec![span(1)]);
@@ -284,9 +313,9 @@ mod tests {
             (post("/v1/logs", body()), 404, "/v1/traces"),
             (get, 404, "only POST"),
             (
-                with_header(post("/v1/traces", body()), CONTENT_TYPE, "application/json"),
+                with_header(post("/v1/traces", body()), CONTENT_TYPE, "text/plain"),
                 415,
-                "protobuf is expected",
+                "application/json is expected",
             ),
             (
                 with_header(post("/v1/traces", body()), CONTENT_ENCODING, "gzip"),
@@ -295,6 +324,7 @@ mod tests {
             ),
             (post("/v1/traces", b"no protobuf".to_vec()), 400, "no OTLP message"),
             (post("/v1/metrics", b"no protobuf".to_vec()), 400, "no OTLP message"),
+            (with_header(post("/v1/traces", body()), CONTENT_TYPE, JSON), 400, "no OTLP message"),
         ] {
             let (got, answer) = send(&receiver, request).await;
             let answer = String::from_utf8(answer.to_vec()).unwrap();

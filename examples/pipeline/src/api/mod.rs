@@ -16,7 +16,7 @@ use opentelemetry::trace::{SpanBuilder, Status, TraceContextExt, Tracer};
 use opentelemetry::{Context, KeyValue};
 use serde_json::json;
 use throughline::otel::{ContextExt, ContextFuture};
-use throughline::websocket::Envelope;
+use throughline::websocket::{Envelope, Relay};
 
 use crate::cli::ApiOptions;
 use crate::event::{EventRefused, RunnerEvent};
@@ -40,7 +40,7 @@ pub(crate) async fn run(options: ApiOptions) -> anyhow::Result<ExitCode> {
     let api = Arc::new(Api {
         secret: options.shared_secret,
         bus,
-        envelope: Envelope::json().propagation(telemetry.propagator().clone()),
+        relay: Relay::new(Envelope::json().propagation(telemetry.propagator().clone())),
         tracer: telemetry.tracer(SCOPE),
         refused: meter
             .u64_counter("events.refused.total")
@@ -65,7 +65,7 @@ pub(crate) async fn run(options: ApiOptions) -> anyhow::Result<ExitCode> {
 struct Api {
     secret: Secret,
     bus: EventBus,
-    envelope: Envelope,
+    relay: Relay,
     tracer: BoxedTracer,
     refused: Counter<u64>,
 }
@@ -108,7 +108,7 @@ impl Api {
         ]);
         let parent = Context::current();
         let cx = parent.with_span(self.tracer.build_with_context(span, &parent));
-        let text = self.envelope.replace(text, &cx.trace_context());
+        let text = self.relay.forward_text(text, &cx.trace_context());
         let outcome = self.bus.publish(event, &text).in_context(cx.clone()).await;
         let span = cx.span();
         if let Err(refusal) = &outcome {

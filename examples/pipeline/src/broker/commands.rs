@@ -88,7 +88,8 @@ fn order(broker: &Broker, headers: &HeaderMap, body: &str) -> Result<String, Ref
     let command_id = Uuid::now_v7().to_string();
     let message =
         BrokerMessage::StartBuild { command_id: command_id.clone(), project_id: order.project_id };
-    let sent = broker.envelope.encode(&message).is_ok_and(|text| broker.waiting.send(&text));
+    let sent =
+        broker.relay.envelope().encode(&message).is_ok_and(|text| broker.waiting.send(&text));
     if !sent {
         return Err(Refusal::unavailable(
             "no runner is waiting for commands: start one with `pipeline runner --on-command`",

@@ -69,7 +69,7 @@ async fn forward(broker: &Broker, job: Job) -> Result<(), Refusal> {
         ]);
     let cx = parent.with_span(broker.tracer.build_with_context(span, &parent));
     // The payload names this span as the next hop's parent, and so do the headers.
-    let text = broker.envelope.replace(&text, &cx.trace_context()).into_owned();
+    let text = broker.relay.forward_text(&text, &cx.trace_context()).into_owned();
     let outcome = post(broker, Bytes::from(text)).in_context(cx.clone()).await;
 
     let span = cx.span();

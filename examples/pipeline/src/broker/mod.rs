@@ -23,7 +23,7 @@ use opentelemetry::KeyValue;
 use opentelemetry::global::BoxedTracer;
 use opentelemetry::metrics::Counter;
 use serde::Deserialize;
-use throughline::websocket::Envelope;
+use throughline::websocket::{Envelope, Relay};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -50,7 +50,7 @@ pub(crate) async fn run(options: BrokerOptions) -> anyhow::Result<ExitCode> {
     let broker = Arc::new(Broker {
         secret: options.shared_secret,
         target,
-        envelope: Envelope::json().propagation(telemetry.propagator().clone()),
+        relay: Relay::new(Envelope::json().propagation(telemetry.propagator().clone())),
         tracer: telemetry.tracer(SCOPE),
         forwarded: meter
             .u64_counter("events.forwarded.total")
@@ -81,7 +81,7 @@ pub(crate) async fn run(options: BrokerOptions) -> anyhow::Result<ExitCode> {
 struct Broker {
     secret: Secret,
     target: Post,
-    envelope: Envelope,
+    relay: Relay,
     tracer: BoxedTracer,
     forwarded: Counter<u64>,
     refused: Counter<u64>,

@@ -21,7 +21,7 @@ use crate::protocol::BrokerMessage;
 pub(super) async fn run(broker: Arc<Broker>, socket: WebSocket, takes_commands: bool) {
     let acknowledges = socket.protocol().is_some();
     // An event's span begins when it is its turn, in its order.
-    let tracing = SocketTracing::new(broker.envelope.clone()).propagate_only();
+    let tracing = SocketTracing::new(broker.relay.envelope().clone()).propagate_only();
     let mut socket = TracedWebSocket::new(socket, tracing);
     let mut commands = if takes_commands { broker.waiting.join() } else { None };
     let (jobs, queue) = mpsc::channel(BROKER_QUEUE);

@@ -1,0 +1,46 @@
+// Every bound of this module, with its unit and the reason for it.
+
+/** Members of a `tracestate` (rule TS-9): the specification's own limit. */
+export const TRACESTATE_MEMBERS = 32;
+
+/** Characters of a `tracestate`: 32 members of the longest key and value, with their commas. */
+export const TRACESTATE_CHARS = TRACESTATE_MEMBERS * (256 + 1 + 256) + TRACESTATE_MEMBERS - 1;
+
+/** Members of `baggage` that pass (rule BG-10). */
+export const BAGGAGE_MEMBERS = 64;
+
+/** Characters of `baggage` that pass, commas included (rule BG-10). */
+export const BAGGAGE_CHARS = 8192;
+
+/**
+ * Characters of received `baggage` that are looked at, so that a long member does not hide the
+ * next.
+ */
+export const BAGGAGE_SCAN_CHARS = 4 * BAGGAGE_CHARS;
+
+/** Refusals that one reading reports: a hostile list must not make a long one. */
+export const REFUSALS = 16;
+
+/** Bytes of the context in one placement of a message, and in one binary frame (rule TR-4). */
+export const CONTEXT_BYTES = 16 * 1024;
+
+/** Characters of a span's name; the rest is cut off. Back ends index names. */
+export const NAME_CHARS = 256;
+
+/** Characters of one attribute's value; the rest is cut off. */
+export const VALUE_CHARS = 2048;
+
+/** Attributes of one span, and links of one span; what comes behind is left out. */
+export const ATTRIBUTES = 64;
+
+/** Spans that wait for their export; later ones are dropped and counted. */
+export const QUEUED_SPANS = 1024;
+
+/** Bytes of one export. Browsers let a page that goes away send 65,536 in all. */
+export const EXPORT_BYTES = 60_000;
+
+/** Milliseconds from the end of a span to its export, so that spans go out together. */
+export const EXPORT_DELAY_MS = 1000;
+
+/** Milliseconds for one export; a collector that does not answer must not keep the queue full. */
+export const EXPORT_TIMEOUT_MS = 10_000;

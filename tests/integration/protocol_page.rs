@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use throughline::context::TraceContext;
 use throughline::propagation::{Extraction, Propagator};
-use throughline::websocket::{Envelope, Frame, Placement};
+use throughline::websocket::{Envelope, Frame, Placement, QueryParameters};
 
 const PAGE: &str = include_str!("../../docs/websocket-protocol.md");
 
@@ -71,7 +71,14 @@ impl Example {
                 assert_eq!(payload, bytes(&self["payload"]));
                 self.finds(&found);
             }
-            "url" => {}
+            "url" => {
+                let mut query = QueryParameters::default();
+                self.propagator().inject(&self.context(), &mut query);
+                let url = query.append_to(&self["url"].parse().unwrap());
+                assert_eq!(url, self["becomes"]);
+                let found = self.propagator().extract(&QueryParameters::of(&url));
+                assert_eq!(found.context, self.context());
+            }
             other => panic!("nobody knows how to {other:?}"),
         }
     }
@@ -118,6 +125,6 @@ impl Example {
 /// Pairs of hexadecimal digits, with or without space between them.
 fn bytes(text: &str) -> Vec<u8> {
     let digits: Vec<_> = text.chars().filter(|c| !c.is_whitespace()).collect();
-    let pair = |pair: &[char]| u8::from_str_radix(&pair.iter().collect::<String>(), 16).unwrap();
-    digits.chunks(2).map(pair).collect()
+    let digit = |digit: &char| u8::try_from(digit.to_digit(16).unwrap()).unwrap();
+    digits.chunks(2).map(|pair| pair.iter().fold(0, |byte, c| byte << 4 | digit(c))).collect()
 }

@@ -1,14 +1,13 @@
-//! Events over a WebSocket, each with the context of the span that sent it.
+//! Events over a WebSocket: each is sent in a span, and worked on in one below it. The two ends of the
+//! connection have a span each, which those of the events link to.
 
-use futures_util::StreamExt;
-use opentelemetry::Context;
-use opentelemetry::trace::{TraceContextExt, Tracer, TracerProvider};
+use futures_util::{SinkExt, StreamExt};
+use opentelemetry::trace::{Tracer, TracerProvider};
 use serde::{Deserialize, Serialize};
-use throughline::otel::{ContextExt, ContextFuture};
-use throughline::websocket::{Envelope, TracedWebSocket};
+use throughline::messaging::Messaging;
+use throughline::websocket::{Envelope, SocketTracing, TracedWebSocket};
 use throughline_testkit::InMemorySpans;
 use tokio::net::TcpListener;
-use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{accept_async, connect_async};
 
 #[derive(Serialize, Deserialize)]
@@ -24,32 +23,33 @@ async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let broker = tokio::spawn(broker(listener, spans.service("broker")));
 
     let (socket, _) = connect_async(format!("ws://{address}")).await?;
-    let mut socket = TracedWebSocket::new(socket, Envelope::json());
-    let tracer = spans.provider().tracer("example");
+    let mut socket = TracedWebSocket::new(socket, tracing(&spans));
     for kind in ["started", "finished"] {
-        let cx = Context::new();
-        let cx = cx.with_span(tracer.start_with_context(format!("send {kind}"), &cx));
-        let event = Event { kind: kind.to_owned() };
-        socket.send_event::<_, Message>(&event).in_context(cx).await?;
+        socket.send_traced(&Event { kind: kind.to_owned() }).await?;
     }
+    socket.close().await?;
     drop(socket);
     broker.await??;
     println!("{}", spans.tree());
     Ok(())
 }
 
-/// Each event is processed in a span below the one that sent it: a connection has many traces.
+/// A connection carries many traces.
 async fn broker(
     listener: TcpListener,
     spans: InMemorySpans,
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let (stream, _) = listener.accept().await?;
-    let mut socket = TracedWebSocket::new(accept_async(stream).await?, Envelope::json());
+    let mut socket = TracedWebSocket::new(accept_async(stream).await?, tracing(&spans));
     let tracer = spans.provider().tracer("example");
-    while let Some(Ok(incoming)) = socket.next().await {
-        let Some(event) = incoming.decode::<Event>() else { continue };
-        let parent = Context::new().with_trace_context(incoming.context().clone());
-        let _span = tracer.start_with_context(format!("process {}", event?.kind), &parent);
+    while let Some(incoming) = socket.next().await {
+        let work = async |event: Event| tracer.in_span(format!("store {}", event.kind), |_| ());
+        incoming?.in_span(work).await?;
     }
     Ok(())
+}
+
+fn tracing(spans: &InMemorySpans) -> SocketTracing {
+    let events = Messaging::new("websocket").destination("events");
+    SocketTracing::new(Envelope::json()).messaging(events.tracer_provider(spans.provider()))
 }

@@ -36,7 +36,7 @@
 //! | [`propagation`] | text to values and back: formats, carriers, [`Propagator`](propagation::Propagator) |
 //! | [`otel`] | the bridge to the current context, which is OpenTelemetry's |
 //! | `http` | Tower layers for servers and clients |
-//! | `websocket` | context inside WebSocket messages |
+//! | `websocket` | context inside WebSocket messages, and their spans |
 //! | [`messaging`] | spans and metrics of messages, whatever carries them |
 //! | `nats` | messages of NATS and JetStream in such spans |
 //! | `task` | tasks, channels and child processes that keep their trace |
@@ -48,8 +48,9 @@
 //! |---|---|---|
 //! | `http` | yes | the module `http` |
 //! | `websocket` | yes | the module `websocket`, for tokio-tungstenite |
+//! | `websocket-connect` | | `websocket::connect_traced`, which opens a connection of tokio-tungstenite and tells the server |
 //! | `reqwest` | | requests of reqwest in `http` |
-//! | `axum` | | axum's routes, extractors and upgrades in `http`, its WebSocket messages in `websocket` |
+//! | `axum` | | axum's routes and extractors in `http`, its WebSocket upgrades and messages in `websocket` |
 //! | `task` | | the module `task`, for tokio |
 //! | `tracing` | | spans of the crate `tracing` in `http`, for log lines and tracing-opentelemetry |
 //! | `bound-metrics` | | HTTP metrics of the OpenTelemetry SDK by bound instruments, an experimental feature of it |

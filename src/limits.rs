@@ -34,6 +34,13 @@ pub const REFUSALS: usize = 16;
 /// headers, the longest baggage and JSON's own signs, with room for escapes.
 pub const ENVELOPE_CONTEXT_BYTES: usize = 16 * 1024;
 
+/// Bytes of an address's query that are searched for trace context when a WebSocket is opened: the
+/// trace, and baggage of the usual size with every sign of it percent-encoded.
+pub const HANDSHAKE_QUERY_BYTES: usize = 16 * 1024;
+
+/// Bytes of the reason of a close frame that become an attribute of a span: the protocol's own limit.
+pub const CLOSE_REASON_BYTES: usize = 123;
+
 /// Bytes at the end of a JSON object that are searched for a second context when the first one stands at
 /// its start. Whoever appends one does it there; to search the whole would make every read cost the
 /// payload instead of the context.

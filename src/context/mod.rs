@@ -31,6 +31,8 @@ pub use ids::{IdError, SpanId, TraceId};
 pub(crate) use ids::{decode_hex, encode_hex};
 pub(crate) use list::{trim_ows, trim_ows_start};
 pub(crate) use percent::decode as percent_decode;
+#[cfg(feature = "websocket")]
+pub(crate) use percent::encode as percent_encode;
 pub use trace_context::TraceContext;
 pub use trace_parent::{Decision, TraceParent};
 pub use trace_state::{Entries, TraceState, TraceStateError};

@@ -29,7 +29,7 @@ pub(crate) fn decode(text: &str) -> Cow<'_, str> {
 }
 
 /// Appends `text` to `out`, with every byte that `keep` does not allow percent-encoded.
-pub(super) fn encode(text: &str, keep: fn(u8) -> bool, out: &mut String) {
+pub(crate) fn encode(text: &str, keep: fn(u8) -> bool, out: &mut String) {
     for byte in text.bytes() {
         if byte != b'%' && keep(byte) {
             out.push(char::from(byte));

@@ -122,7 +122,7 @@ mod spans;
 mod tracing_span;
 
 #[cfg(feature = "axum")]
-pub use axum::{RecordRoute, RecordRouteService, WebSocketUpgradeExt};
+pub use axum::{RecordRoute, RecordRouteService};
 pub use body::TracedBody;
 pub use client::{ClientFuture, ClientLayer, ClientService, NoPropagate, ResendCount, UrlTemplate};
 #[cfg(feature = "reqwest")]

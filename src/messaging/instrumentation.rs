@@ -2,6 +2,8 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use opentelemetry::Context;
+#[cfg(feature = "websocket")]
+use opentelemetry::metrics::Meter;
 use opentelemetry::metrics::MeterProvider;
 use opentelemetry::trace::{Link, TraceContextExt, Tracer, TracerProvider};
 
@@ -158,6 +160,18 @@ impl Messaging {
         let opened = spans.open(&cx, opening, describe);
         settings.count_consumed(messages);
         Processing(Operation::with_span(opened, &self.settings, Role::Process, messages))
+    }
+
+    /// Whose spans are opened, for what messages go through; none if they are only passed on.
+    #[cfg(feature = "websocket")]
+    pub(crate) fn spans(&self) -> Option<&Opener> {
+        self.settings.spans.as_deref()
+    }
+
+    /// What is measured with; none if nothing is.
+    #[cfg(feature = "websocket")]
+    pub(crate) fn meter(&self) -> Option<Meter> {
+        self.settings.metrics.as_ref().map(|metrics| metrics.meter())
     }
 
     fn set(mut self, change: impl FnOnce(&mut Settings)) -> Self {

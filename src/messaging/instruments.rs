@@ -23,10 +23,12 @@ impl Metrics {
     }
 
     pub(super) fn instruments(&self) -> &Instruments {
-        self.instruments.get_or_init(|| match &self.meter {
-            Some(meter) => Instruments::of(meter),
-            None => Instruments::of(&global::meter_with_scope(scope())),
-        })
+        self.instruments.get_or_init(|| Instruments::of(&self.meter()))
+    }
+
+    /// What other instruments come from.
+    pub(super) fn meter(&self) -> Meter {
+        self.meter.clone().unwrap_or_else(|| global::meter_with_scope(scope()))
     }
 }
 

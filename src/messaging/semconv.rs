@@ -34,7 +34,7 @@ pub(super) fn bounded(text: &str) -> &str {
 
 /// The value of `error.type` for an error of type `E`. A boxed or generic error's type does not tell
 /// what went wrong.
-pub(super) fn error_type<E>() -> &'static str {
+pub(crate) fn error_type<E>() -> &'static str {
     let name = std::any::type_name::<E>();
     if name.contains(['<', '&', '(', ' ']) { "_OTHER" } else { name }
 }

@@ -3,7 +3,8 @@
 //! An [`Envelope`] writes the context as the first members of a JSON text
 //! (`{"_trace":{..},"_sentry":{..}, ..}`), reads it back, replaces or removes it. Everything else in
 //! the text stays byte-identical, and a text that is not a JSON object is left alone.
-//! [`TracedWebSocket`] does this for the messages of a stream.
+//! [`TracedWebSocket`] does this for the messages of a socket, in spans of their own: see
+//! [below](#spans).
 //!
 //! ```
 //! use serde::{Deserialize, Serialize};
@@ -24,22 +25,90 @@
 //! assert_eq!(event.kind, "started");
 //! assert_eq!(found.context.parent(), Some(&parent));
 //! ```
+//!
+//! # Spans
+//!
+//! A [`TracedWebSocket`] opens a `PRODUCER` span for each event that it sends, and a `CONSUMER` span for
+//! each that is worked on with [`Incoming::in_span`], by the rules of [`messaging`](crate::messaging).
+//! [`SocketTracing`] says whose spans and metrics they are, or that there are none.
+//!
+//! ```
+//! use futures_util::StreamExt;
+//! use serde_json::{Value, json};
+//! use throughline::messaging::Messaging;
+//! use throughline::websocket::{Envelope, SocketTracing, TracedWebSocket};
+//! use throughline_testkit::{InMemorySpans, websocket};
+//!
+//! # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+//! let spans = InMemorySpans::for_service("runner");
+//! let events = Messaging::new("websocket").destination("events");
+//! let tracing = SocketTracing::new(Envelope::json())
+//!     .messaging(events.tracer_provider(spans.provider()))
+//!     .connection_span(false);
+//!
+//! let (client, server) = websocket::pair().await;
+//! let mut client = TracedWebSocket::new(client, tracing.clone());
+//! let mut server = TracedWebSocket::new(server, tracing);
+//! client.send_traced(&json!({"kind": "started"})).await.unwrap();
+//! let incoming = server.next().await.unwrap().unwrap();
+//! let work = async |event: Value| assert_eq!(event, json!({"kind": "started"}));
+//! incoming.in_span(work).await.unwrap();
+//! insta::assert_snapshot!(spans.tree(), @r"
+//! runner  send events  PRODUCER
+//! runner    process events  CONSUMER
+//! ");
+//! # });
+//! ```
+//!
+//! The connection has a span too, which ends with it; messages link to it and are not its children
+//! (rule MS-6). Its own context comes with the handshake: [`SocketTracing::dial`] and `connect_traced` say
+//! it to a server, [`SocketTracing::caller`] reads it from headers and [`QueryParameters`],
+//! [`TracedWebSocket::receive_context`] from a first message, and `WebSocketUpgradeExt` keeps what axum
+//! knows of it.
+//!
+//! | attribute of `connection` | what |
+//! |---|---|
+//! | `websocket.close.code`, `websocket.close.reason` | of the first close frame, sent or received |
+//! | `websocket.messages.sent`, `websocket.messages.received` | texts and binary messages |
+//! | `error.type` | of what broke it; a status if the handshake was refused |
 
+#[cfg(feature = "websocket-connect")]
+mod connect;
+mod connection;
 mod envelope;
 mod frame;
+mod halves;
+mod handshake;
+mod incoming;
 mod message;
+mod open_connections;
 mod parent_digits;
+mod query;
 mod relay;
 mod scan;
+mod send_error;
+mod socket_tracing;
 mod stream;
 mod subprotocol;
+#[cfg(feature = "axum")]
+mod upgrade;
 
+#[cfg(feature = "websocket-connect")]
+pub use connect::connect_traced;
 pub use envelope::{Envelope, Placement};
 pub use frame::Frame;
-pub use message::Message;
+pub use halves::{ReceiveHalf, SendHalf};
+pub use handshake::Dialing;
+pub use incoming::Incoming;
+pub use message::{Close, Message};
+pub use query::QueryParameters;
 pub use relay::{Relay, RelayMode};
-pub use stream::{Incoming, SendError, TracedWebSocket};
+pub use send_error::SendError;
+pub use socket_tracing::SocketTracing;
+pub use stream::TracedWebSocket;
 pub use subprotocol::Subprotocol;
+#[cfg(feature = "axum")]
+pub use upgrade::WebSocketUpgradeExt;
 
 /// The examples of the page are tests.
 #[cfg(doctest)]

@@ -1,54 +1,73 @@
-use std::fmt;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use futures_core::{FusedStream, Stream};
 use futures_sink::Sink;
+use opentelemetry::trace::SpanKind;
 use pin_project::pin_project;
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 
-use super::envelope::strip;
-use super::{Envelope, Message};
-use crate::context::TraceContext;
+use super::connection::{Connection, Half, Noted};
+use super::halves::{self, ReceiveHalf, SendHalf};
+use super::{Envelope, Incoming, Message, SendError, SocketTracing};
+use crate::messaging::error_type;
 use crate::propagation::Extraction;
 
 /// A WebSocket whose messages carry trace context, over any sink and stream of messages.
 ///
-/// Received messages come with their context. Sent events get the current one;
-/// messages that are sent through [`Sink`] go out as they are.
+/// [`send_traced`](Self::send_traced) sends an event in a span of its own, whose context goes along.
+/// Received messages come as [`Incoming`], with their context, to be worked on in a span. Messages that
+/// are sent through [`Sink`] go out as they are.
 ///
 /// ```no_run
 /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
 /// use futures_util::StreamExt;
+/// use serde_json::{Value, json};
 /// use throughline::websocket::{Envelope, TracedWebSocket};
 ///
 /// let (socket, _) = tokio_tungstenite::connect_async("ws://127.0.0.1:4000/ws").await?;
 /// let mut socket = TracedWebSocket::new(socket, Envelope::json());
-/// socket.send_event(&serde_json::json!({"type": "hello"})).await?;
+/// socket.send_traced(&json!({"type": "hello"})).await?;
 /// while let Some(incoming) = socket.next().await {
-///     let incoming = incoming?;
-///     println!("{:?} of trace {:?}", incoming.message, incoming.extraction.context.parent());
+///     incoming?.in_span(async |event: Value| println!("{event}")).await?;
 /// }
 /// # Ok(()) }
 /// ```
+///
+/// The connection has a span too, `connection`, below the span that is current when the socket is
+/// wrapped. It ends once: with the first close frame, the end of the stream, an error of the socket, or
+/// when the last half is dropped; and says then how the connection was closed and how many messages there
+/// were. The metric `websocket.connection.count` tells how many are open.
 #[pin_project]
 #[derive(Debug)]
 pub struct TracedWebSocket<S> {
     #[pin]
     inner: S,
-    envelope: Envelope,
+    half: Half,
 }
 
 impl<S> TracedWebSocket<S> {
-    /// Wraps a socket.
-    pub fn new(socket: S, envelope: Envelope) -> Self {
-        Self { inner: socket, envelope }
+    /// Wraps a socket, with an [`Envelope`] or with more settings.
+    pub fn new(socket: S, tracing: impl Into<SocketTracing>) -> Self {
+        Self::accepted(socket, tracing, &Extraction::default())
+    }
+
+    /// Wraps a socket that somebody asked for with this context, as
+    /// [`SocketTracing::caller`] reads it. The connection's span is a child of theirs; below a span of
+    /// this process, it links to them, if that is of another trace.
+    pub fn accepted(socket: S, tracing: impl Into<SocketTracing>, caller: &Extraction) -> Self {
+        let connection = Connection::open(tracing.into(), SpanKind::Internal, caller);
+        Self::of(socket, Half::from(Arc::new(connection)))
+    }
+
+    pub(super) fn of(socket: S, half: Half) -> Self {
+        Self { inner: socket, half }
     }
 
     /// The envelope that reads and writes the context.
     pub fn envelope(&self) -> &Envelope {
-        &self.envelope
+        &self.half.connection().tracing().envelope
     }
 
     /// The socket inside.
@@ -61,37 +80,101 @@ impl<S> TracedWebSocket<S> {
         &mut self.inner
     }
 
-    /// Gives the socket back.
+    /// Gives the socket back. The connection's span ends here.
     pub fn into_inner(self) -> S {
         self.inner
+    }
+
+    /// Splits the socket for two tasks. Both halves are of one connection, which ends with the second.
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+    /// # let (client, server) = throughline_testkit::websocket::pair().await;
+    /// use futures_util::StreamExt;
+    /// use throughline::websocket::{Envelope, TracedWebSocket};
+    ///
+    /// let (mut sender, _) = TracedWebSocket::new(client, Envelope::json()).split();
+    /// let (_, mut receiver) = TracedWebSocket::new(server, Envelope::json()).split();
+    /// let sending = tokio::spawn(async move { sender.send_traced(&[1, 2, 3]).await });
+    /// let incoming = receiver.next().await.unwrap().unwrap();
+    /// assert_eq!(incoming.decode::<Vec<u8>>().unwrap().unwrap(), [1, 2, 3]);
+    /// # sending.await.unwrap().unwrap();
+    /// # });
+    /// ```
+    pub fn split(self) -> (TracedWebSocket<SendHalf<S>>, TracedWebSocket<ReceiveHalf<S>>) {
+        let (sender, receiver) = halves::split(self.inner);
+        let half = self.half.clone();
+        (
+            TracedWebSocket { inner: sender, half },
+            TracedWebSocket { inner: receiver, half: self.half },
+        )
+    }
+
+    pub(super) fn half(&self) -> &Half {
+        &self.half
     }
 }
 
 impl<S: Unpin> TracedWebSocket<S> {
-    /// Serializes an event with the current context in it, and sends it as a text message.
+    /// Serializes an event, and sends it as a text message in a `PRODUCER` span below the current one:
+    /// see [`Messaging::send`](crate::messaging::Messaging::send). The message carries the context of
+    /// that span, unless the event brings one of its own (rule MS-1).
+    ///
+    /// Whoever drops the future before its end does not know whether the message is out, and the span
+    /// counts as cancelled: it has not been handed over at all, or it has as a whole and goes out with the
+    /// next one, or with the next flush.
     ///
     /// # Errors
-    /// If the event cannot be serialized, or the socket cannot take it.
-    pub async fn send_event<T, M>(&mut self, event: &T) -> Result<(), SendError<S::Error>>
+    /// If the event cannot be serialized, or the socket cannot take it: then the message comes back in
+    /// the error.
+    pub async fn send_traced<T, M>(&mut self, event: &T) -> Result<(), SendError<S::Error, M>>
     where
         T: Serialize + ?Sized,
         M: Message,
         S: Sink<M>,
     {
-        let text = self.envelope.encode(event).map_err(SendError::Encode)?;
-        let mut message = Some(M::from_text(text));
+        let connection = Arc::clone(self.half.connection());
+        let sending = connection.send();
+        let sent = match connection.tracing().encode(event, &sending) {
+            Ok(message) => self.hand_over(message).await,
+            Err(error) => Err(SendError::Encode(error)),
+        };
+        match &sent {
+            Ok(()) => sending.succeeded(),
+            Err(SendError::Encode(_)) => sending.failed(error_type::<serde_json::Error>()),
+            Err(_) => sending.failed(error_type::<S::Error>()),
+        }
+        sent
+    }
+
+    /// Sends a message, and keeps it until the socket has taken it.
+    pub(super) async fn hand_over<M>(&mut self, message: M) -> Result<(), SendError<S::Error, M>>
+    where
+        M: Message,
+        S: Sink<M>,
+    {
+        let mut waiting = Some(message);
         std::future::poll_fn(|task| {
-            let mut inner = Pin::new(&mut self.inner);
-            if message.is_some() {
-                ready!(inner.as_mut().poll_ready(task))?;
+            let mut socket = Pin::new(&mut *self);
+            if let Some(message) = waiting.take() {
+                match socket.as_mut().poll_ready(task) {
+                    Poll::Pending => {
+                        waiting = Some(message);
+                        return Poll::Pending;
+                    }
+                    Poll::Ready(Err(error)) => {
+                        return Poll::Ready(Err(SendError::Refused(error, message)));
+                    }
+                    Poll::Ready(Ok(())) => {}
+                }
+                let kept = message.clone();
+                if let Err(error) = socket.as_mut().start_send(message) {
+                    return Poll::Ready(Err(SendError::Refused(error, kept)));
+                }
             }
-            if let Some(message) = message.take() {
-                inner.as_mut().start_send(message)?;
-            }
-            inner.poll_flush(task)
+            <Self as Sink<M>>::poll_flush(socket, task).map_err(SendError::Socket)
         })
         .await
-        .map_err(SendError::Socket)
     }
 }
 
@@ -104,14 +187,14 @@ where
 
     fn poll_next(self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.project();
+        let connection = this.half.connection();
         let received = ready!(this.inner.poll_next(task));
-        Poll::Ready(received.map(|message| {
-            message.map(|message| {
-                let extraction =
-                    message.as_text().map(|text| this.envelope.extract(text)).unwrap_or_default();
-                Incoming { message, extraction }
-            })
-        }))
+        match &received {
+            Some(Ok(message)) => connection.received(Noted::of(message)),
+            Some(Err(_)) => connection.end(Some(error_type::<E>().into())),
+            None => connection.end(None),
+        }
+        Poll::Ready(received.map(|item| item.map(|message| Incoming::of(message, connection))))
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
@@ -129,76 +212,30 @@ where
     }
 }
 
-impl<S: Sink<M>, M> Sink<M> for TracedWebSocket<S> {
+impl<S: Sink<M>, M: Message> Sink<M> for TracedWebSocket<S> {
     type Error = S::Error;
 
     fn poll_ready(self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        self.project().inner.poll_ready(task)
+        let this = self.project();
+        this.half.checked(this.inner.poll_ready(task))
     }
 
     fn start_send(self: Pin<&mut Self>, message: M) -> Result<(), S::Error> {
-        self.project().inner.start_send(message)
+        let this = self.project();
+        let noted = Noted::of(&message);
+        // What is refused here may be taken later: a full buffer is no broken connection.
+        this.inner.start_send(message)?;
+        this.half.connection().sent(noted);
+        Ok(())
     }
 
     fn poll_flush(self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        self.project().inner.poll_flush(task)
+        let this = self.project();
+        this.half.checked(this.inner.poll_flush(task))
     }
 
     fn poll_close(self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        self.project().inner.poll_close(task)
-    }
-}
-
-/// A received message and the context that came in it.
-#[derive(Debug)]
-#[non_exhaustive]
-pub struct Incoming<M> {
-    /// The message, as it was received.
-    pub message: M,
-    /// The context; empty for everything but a text message that has one.
-    pub extraction: Extraction,
-}
-
-impl<M: Message> Incoming<M> {
-    /// Deserializes the text of the message without the context's members. `None` if it has no text.
-    ///
-    /// # Errors
-    /// If the text is not what `T` expects.
-    pub fn decode<T: DeserializeOwned>(&self) -> Option<Result<T, serde_json::Error>> {
-        let text = self.message.as_text()?;
-        Some(serde_json::from_str(&strip(text)))
-    }
-
-    /// The context of the span that sent the message.
-    pub fn context(&self) -> &TraceContext {
-        &self.extraction.context
-    }
-}
-
-/// Why an event could not be sent.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum SendError<E> {
-    /// The event cannot be serialized.
-    Encode(serde_json::Error),
-    /// The socket cannot take it.
-    Socket(E),
-}
-
-impl<E> fmt::Display for SendError<E> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Encode(_) => "the event cannot be serialized",
-            Self::Socket(_) => "the socket cannot take the event",
-        })
-    }
-}
-
-impl<E: std::error::Error + 'static> std::error::Error for SendError<E> {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Encode(error) => Some(error),
-            Self::Socket(error) => Some(error),
-        }
+        let this = self.project();
+        this.half.checked(this.inner.poll_close(task))
     }
 }

@@ -29,6 +29,8 @@ mod server_work;
 #[cfg(feature = "task")]
 #[cfg(test)]
 mod task;
+#[cfg(test)]
+mod websocket;
 
 #[track_caller]
 fn allocates(budget: u64, work: impl FnMut()) {

@@ -15,7 +15,7 @@ use serde_json::json;
 use throughline::context::{TraceContext, TraceParent};
 use throughline::http::ClientLayer;
 use throughline::otel::{ContextExt, ContextFuture};
-use throughline::websocket::{Envelope, TracedWebSocket};
+use throughline::websocket::{Envelope, SocketTracing, TracedWebSocket};
 use throughline_testkit::{InMemorySpans, LeakCheck};
 use tokio::sync::Mutex;
 use tower::{Layer, ServiceExt};
@@ -49,7 +49,7 @@ async fn one_trace_goes_through_request_message_and_request() {
         let cx = Context::current_with_span(span.start(&tracer));
         let event = json!({"kind": "build", "id": 7});
         let mut queue = api.queue.lock().await;
-        queue.send_event(&event).in_context(cx.clone()).await.unwrap();
+        queue.send_traced(&event).in_context(cx.clone()).await.unwrap();
         cx.span().end();
         StatusCode::ACCEPTED
     }
@@ -65,7 +65,8 @@ async fn one_trace_goes_through_request_message_and_request() {
     let store = serve(store).await;
 
     let api_spans = spans.service("api");
-    let queue = Arc::new(Mutex::new(TracedWebSocket::new(publisher, Envelope::json())));
+    let tracing = SocketTracing::new(Envelope::json()).propagate_only();
+    let queue = Arc::new(Mutex::new(TracedWebSocket::new(publisher, tracing.clone())));
     let api = Router::new()
         .route("/builds", post(publish))
         .layer(server_layer(&api_spans))
@@ -74,7 +75,7 @@ async fn one_trace_goes_through_request_message_and_request() {
 
     let worker_spans = spans.service("worker");
     let worker = async {
-        let mut messages = TracedWebSocket::new(subscriber, Envelope::json());
+        let mut messages = TracedWebSocket::new(subscriber, tracing);
         let incoming = messages.next().await.unwrap().unwrap();
         let call =
             ClientLayer::new().tracer_provider(worker_spans.provider()).layer(plain_client());

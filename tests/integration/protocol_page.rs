@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use throughline::context::TraceContext;
 use throughline::propagation::{Extraction, Propagator};
-use throughline::websocket::{Envelope, Frame, Placement};
+use throughline::websocket::{Envelope, Frame, Placement, QueryParameters};
 
 const PAGE: &str = include_str!("../../docs/websocket-protocol.md");
 
@@ -71,7 +71,14 @@ impl Example {
                 assert_eq!(payload, bytes(&self["payload"]));
                 self.finds(&found);
             }
-            "url" => {}
+            "url" => {
+                let mut query = QueryParameters::default();
+                self.propagator().inject(&self.context(), &mut query);
+                let url = query.append_to(&self["url"].parse().unwrap());
+                assert_eq!(url, self["becomes"]);
+                let found = self.propagator().extract(&QueryParameters::of(&url));
+                assert_eq!(found.context, self.context());
+            }
             other => panic!("nobody knows how to {other:?}"),
         }
     }

@@ -6,8 +6,9 @@ use opentelemetry::trace::{Span, SpanKind, TraceContextExt, Tracer, TracerProvid
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use throughline::context::{TraceContext, TraceParent};
+use throughline::messaging::Messaging;
 use throughline::otel::{ContextExt, ContextFuture};
-use throughline::websocket::{Envelope, Incoming, SendError, TracedWebSocket};
+use throughline::websocket::{Envelope, Incoming, SendError, SocketTracing, TracedWebSocket};
 pub(super) use throughline_testkit::websocket::{Socket, pair as sockets};
 use throughline_testkit::{Caller, InMemorySpans, LeakCheck, Sdk, SpanRecord};
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
@@ -16,6 +17,13 @@ use tokio_tungstenite::tungstenite::{self, Message as Frame};
 
 use super::http::PATIENCE;
 
+mod connection;
+mod handshake;
+mod interleaved;
+mod sending;
+mod spans;
+#[cfg(feature = "axum")]
+mod upgrade;
 #[cfg(feature = "axum")]
 mod with_axum;
 
@@ -32,8 +40,15 @@ fn event() -> Event {
     Event { kind: "started".into(), lines: vec!["_trace".into(), "\u{e9}\"\n".into()] }
 }
 
+/// A socket that carries the context of spans that somebody else has opened.
 fn traced<S>(socket: S) -> TracedWebSocket<S> {
-    TracedWebSocket::new(socket, Envelope::json())
+    TracedWebSocket::new(socket, SocketTracing::new(Envelope::json()).propagate_only())
+}
+
+/// How the spans of events, and those of connections, get to `spans`.
+fn tracing(spans: &InMemorySpans) -> SocketTracing {
+    let events = Messaging::new("websocket").destination("events").metrics(false);
+    SocketTracing::new(Envelope::json()).messaging(events.tracer_provider(spans.provider()))
 }
 
 /// A context with everything in it but the application's baggage, which stays at home.
@@ -56,7 +71,7 @@ async fn events_carry_the_current_span_and_are_read_back() {
         let cx = Context::new().with_trace_context(received());
         let span = tracer.start_with_context("send", &cx);
         let id = span.span_context().span_id().to_string();
-        client.send_event(&event()).in_context(cx.with_span(span)).await.unwrap();
+        client.send_traced(&event()).in_context(cx.with_span(span)).await.unwrap();
 
         let incoming = server.next().await.unwrap().unwrap();
         assert_eq!(incoming.decode::<Event>().unwrap().unwrap(), event());
@@ -72,7 +87,7 @@ async fn events_carry_the_current_span_and_are_read_back() {
 #[tokio::test]
 async fn without_a_current_context_an_event_is_the_plain_json() {
     let (client, mut server) = sockets().await;
-    traced(client).send_event(&event()).await.unwrap();
+    traced(client).send_traced(&event()).await.unwrap();
     let plain = serde_json::to_string(&event()).unwrap();
     assert_eq!(server.next().await.unwrap().unwrap(), Frame::text(plain));
 }
@@ -83,13 +98,13 @@ async fn an_event_that_is_no_object_or_cannot_be_serialized_loses_nothing() {
     let (client, mut server) = sockets().await;
     let mut client = traced(client);
     let cx = || Context::new().with_trace_context(received());
-    client.send_event(&[1, 2]).in_context(cx()).await.unwrap();
+    client.send_traced(&[1, 2]).in_context(cx()).await.unwrap();
     assert_eq!(server.next().await.unwrap().unwrap(), Frame::text("[1,2]"));
 
     let keyed_by_list = std::collections::HashMap::from([(vec![1], 2)]);
-    let error = client.send_event(&keyed_by_list).in_context(cx()).await.unwrap_err();
+    let error = client.send_traced(&keyed_by_list).in_context(cx()).await.unwrap_err();
     assert!(matches!(error, SendError::Encode(_)), "{error}");
-    client.send_event(&event()).await.unwrap();
+    client.send_traced(&event()).await.unwrap();
     assert!(server.next().await.unwrap().unwrap().is_text(), "the connection goes on");
 }
 
@@ -191,7 +206,7 @@ async fn ms_8_a_message_with_sentry_alone_continues_wherever_the_key_stands() {
 async fn a_socket_can_be_split_before_and_after_it_is_wrapped() {
     let _check = LeakCheck::new();
     let (client, server) = sockets().await;
-    let (sink, stream) = client.split();
+    let (sink, stream) = StreamExt::split(client);
     let (mut sender, mut client_stream) = (traced(sink), traced(stream));
     let (mut server_sink, mut receiver) = traced(server).split();
 
@@ -201,7 +216,7 @@ async fn a_socket_can_be_split_before_and_after_it_is_wrapped() {
         incoming.context().clone()
     });
     let cx = Context::new().with_trace_context(received());
-    sender.send_event(&event()).in_context(cx).await.unwrap();
+    sender.send_traced(&event()).in_context(cx).await.unwrap();
     let incoming = client_stream.next().await.unwrap().unwrap();
     assert_eq!(incoming.context().parent(), received().parent());
     assert_eq!(&answer.await.unwrap(), incoming.context());
@@ -215,9 +230,12 @@ async fn a_stream_that_has_ended_stays_ended() {
     drop(server);
     assert!(client.next().await.unwrap().is_err(), "an error of the socket is passed on");
     assert!(client.next().await.is_none());
-    let error = client.send_event(&event()).await.unwrap_err();
-    assert!(matches!(&error, SendError::Socket(tungstenite::Error::AlreadyClosed)), "{error:?}");
-    assert_eq!(error.to_string(), "the socket cannot take the event");
+    let error = client.send_traced(&event()).await.unwrap_err();
+    assert!(
+        matches!(&error, SendError::Refused(tungstenite::Error::AlreadyClosed, _)),
+        "{error:?}"
+    );
+    assert_eq!(error.to_string(), "the socket does not take the event");
 }
 
 #[tokio::test]
@@ -242,7 +260,7 @@ async fn ms_7_relays_are_links_of_the_chain() {
         let span = tracer.span_builder("send").with_kind(SpanKind::Producer);
         let cx = Context::new().with_trace_context(received());
         let cx = cx.with_span(span.start_with_context(&tracer, &cx));
-        traced(runner).send_event(&event()).in_context(cx.clone()).await.unwrap();
+        traced(runner).send_traced(&event()).in_context(cx.clone()).await.unwrap();
         cx.span().end();
     };
     let ((), (), arrived) = tokio::join!(runner, broker, api);

@@ -1,8 +1,6 @@
-//! What axum has of its own: routes, extractors, WebSocket upgrades.
+//! What axum has of its own: routes and extractors.
 
 mod extract;
 mod record_route;
-mod upgrade;
 
 pub use record_route::{RecordRoute, RecordRouteService};
-pub use upgrade::WebSocketUpgradeExt;

@@ -1,5 +1,4 @@
 use std::borrow::Cow;
-use std::sync::LazyLock;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -238,12 +237,6 @@ impl Envelope {
             false => WrittenFields::default(),
         }
     }
-}
-
-/// Removes every known placement from a text, without settings.
-pub(super) fn strip(text: &str) -> Cow<'_, str> {
-    static KNOWN: LazyLock<Envelope> = LazyLock::new(Envelope::json);
-    KNOWN.read.removed(text)
 }
 
 #[cfg(test)]

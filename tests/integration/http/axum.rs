@@ -12,8 +12,9 @@ use futures_util::StreamExt;
 use opentelemetry::KeyValue;
 use opentelemetry::trace::{Tracer, TracerProvider};
 use throughline::context::{Baggage, TraceContext};
-use throughline::http::{RecordRoute, ServerLayer, SpanHandle, WebSocketUpgradeExt};
+use throughline::http::{RecordRoute, ServerLayer, SpanHandle};
 use throughline::propagation::{Propagator, SentryConfig};
+use throughline::websocket::WebSocketUpgradeExt;
 use throughline_testkit::InMemorySpans;
 use tower::{Layer, ServiceExt};
 
@@ -174,7 +175,7 @@ async fn an_upgraded_task_has_the_context_although_the_handshake_has_ended() {
         .route(
             "/socket",
             any(move |upgrade: WebSocketUpgrade| async move {
-                upgrade.on_upgrade_traced(move |mut socket| {
+                upgrade.on_upgrade_in_context(move |mut socket| {
                     let at_once = TraceContext::current();
                     async move {
                         assert_eq!(at_once, TraceContext::current());

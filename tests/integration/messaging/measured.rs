@@ -10,13 +10,13 @@ use opentelemetry_sdk::metrics::exporter::PushMetricExporter;
 use opentelemetry_sdk::metrics::{PeriodicReader, SdkMeterProvider, Temporality};
 
 #[derive(Clone, Debug)]
-pub(super) struct Measured {
+pub(crate) struct Measured {
     provider: SdkMeterProvider,
     lines: Arc<Mutex<Vec<String>>>,
 }
 
 impl Measured {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let lines = Arc::default();
         // It is asked to export; by itself it would do so after an hour.
         let reader = PeriodicReader::builder(Lines(Arc::clone(&lines)))
@@ -25,12 +25,12 @@ impl Measured {
         Self { provider: SdkMeterProvider::builder().with_reader(reader).build(), lines }
     }
 
-    pub(super) fn provider(&self) -> SdkMeterProvider {
+    pub(crate) fn provider(&self) -> SdkMeterProvider {
         self.provider.clone()
     }
 
     /// `name count unit key=value ..`, sorted.
-    pub(super) fn lines(&self) -> String {
+    pub(crate) fn lines(&self) -> String {
         self.provider.force_flush().unwrap();
         let mut lines = self.lines.lock().unwrap().clone();
         lines.sort();
@@ -61,6 +61,11 @@ impl PushMetricExporter for Lines {
                     for point in histogram.data_points() {
                         assert_eq!(point.bounds().count(), 14);
                         line(point.count(), &mut point.attributes());
+                    }
+                }
+                AggregatedMetrics::I64(MetricData::Sum(sum)) => {
+                    for point in sum.data_points() {
+                        line(point.value().try_into().unwrap(), &mut point.attributes());
                     }
                 }
                 AggregatedMetrics::U64(MetricData::Sum(sum)) => {

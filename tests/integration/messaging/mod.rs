@@ -5,7 +5,7 @@ use throughline::propagation::{Extraction, Propagator};
 use throughline_testkit::InMemorySpans;
 
 mod batch;
-mod measured;
+pub(super) mod measured;
 mod metrics;
 mod processing;
 mod sending;
@@ -19,7 +19,7 @@ fn orders(spans: &InMemorySpans) -> Messaging {
 }
 
 /// `name -> linked name`, for each link to a span that is there.
-fn links(spans: &InMemorySpans) -> Vec<String> {
+pub(super) fn links(spans: &InMemorySpans) -> Vec<String> {
     let all = spans.finished();
     let name = |id: &str| all.iter().find(|span| span.span_id == id).map(|span| &span.name);
     all.iter()

@@ -19,14 +19,14 @@ use crate::http::serve;
 /// Answers every event with the same event, in the context that it came with.
 async fn echo<S, M, E>(socket: S)
 where
-    S: Stream<Item = Result<M, E>> + Sink<M, Error: std::fmt::Debug> + Unpin,
+    S: Stream<Item = Result<M, E>> + Sink<M, Error: std::error::Error> + Unpin,
     M: Message,
 {
     let mut socket = traced(socket);
     while let Some(Ok(incoming)) = StreamExt::next(&mut socket).await {
         let Some(event) = incoming.decode::<Value>() else { continue };
         let cx = Context::new().with_trace_context(incoming.extraction.context);
-        socket.send_event::<_, M>(&event.unwrap()).in_context(cx).await.unwrap();
+        socket.send_traced::<_, M>(&event.unwrap()).in_context(cx).await.unwrap();
     }
 }
 

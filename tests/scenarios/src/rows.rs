@@ -98,8 +98,8 @@ pub const ROWS: &[Row] = &[
     Row {
         title: "`on_upgrade` sees the trace",
         asked: "Whether the trace is current on the upgraded connection of axum: by \
-                `on_upgrade_traced` of this library, by axum's own `on_upgrade` elsewhere: the others \
-                leave it to the application.",
+                `on_upgrade_in_context` of this library, by axum's own `on_upgrade` elsewhere: the \
+                others leave it to the application.",
         ask: questions::context::upgrade,
         right: |answer| answer == "yes",
     },

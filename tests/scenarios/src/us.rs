@@ -4,8 +4,9 @@ use axum::extract::ws::WebSocketUpgrade;
 use axum::response::Response;
 use http::HeaderMap;
 use throughline::context::TraceContext;
-use throughline::http::{ServerLayer, WebSocketUpgradeExt as _};
+use throughline::http::ServerLayer;
 use throughline::propagation::Propagator;
+use throughline::websocket::WebSocketUpgradeExt as _;
 use tower::Layer as _;
 
 use crate::bed::Bed;
@@ -34,6 +35,6 @@ impl Subject for Throughline {
     }
 
     fn on_upgrade(&self, upgrade: WebSocketUpgrade, callback: Callback) -> Response {
-        upgrade.on_upgrade_traced(callback)
+        upgrade.on_upgrade_in_context(callback)
     }
 }

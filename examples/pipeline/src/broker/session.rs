@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, close_code};
 use futures_util::{SinkExt, StreamExt};
 use serde::Deserialize;
-use throughline::websocket::{Incoming, TracedWebSocket};
+use throughline::websocket::{Incoming, SocketTracing, TracedWebSocket};
 use tokio::sync::mpsc;
 
 use super::Broker;
@@ -20,7 +20,9 @@ use crate::protocol::BrokerMessage;
 /// If the API does not keep up, the connection is not read: the runner notices, and waits.
 pub(super) async fn run(broker: Arc<Broker>, socket: WebSocket, takes_commands: bool) {
     let acknowledges = socket.protocol().is_some();
-    let mut socket = TracedWebSocket::new(socket, broker.relay.envelope().clone());
+    // An event's span begins when it is its turn, in its order.
+    let tracing = SocketTracing::new(broker.relay.envelope().clone()).propagate_only();
+    let mut socket = TracedWebSocket::new(socket, tracing);
     let mut commands = if takes_commands { broker.waiting.join() } else { None };
     let (jobs, queue) = mpsc::channel(BROKER_QUEUE);
     let (replies, mut answered) = mpsc::channel(BROKER_QUEUE);

@@ -6,7 +6,7 @@ use anyhow::{Context as _, anyhow};
 use futures_util::{SinkExt, StreamExt};
 use http::header::{AUTHORIZATION, SEC_WEBSOCKET_PROTOCOL};
 use http::{HeaderValue, StatusCode, Uri};
-use throughline::websocket::{Envelope, Incoming, TracedWebSocket};
+use throughline::websocket::{Envelope, Incoming, SocketTracing, TracedWebSocket};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
@@ -29,7 +29,7 @@ use crate::refusal::RefusalBody;
 pub(super) struct Connection {
     broker: Uri,
     authorization: Option<HeaderValue>,
-    envelope: Envelope,
+    tracing: SocketTracing,
     commands: mpsc::Sender<StartBuild>,
 }
 
@@ -50,7 +50,9 @@ impl Connection {
             None => None,
         };
         let broker = broker_url(&options.broker_url, options.on_command)?;
-        Ok(Self { broker, authorization, envelope, commands })
+        // An event has the span of the build that it is about, whenever it is sent.
+        let tracing = SocketTracing::new(envelope).propagate_only();
+        Ok(Self { broker, authorization, tracing, commands })
     }
 
     /// Keeps connected until `hang_up`.
@@ -123,7 +125,7 @@ impl Connection {
             .max_frame_size(Some(MAX_BROKER_MESSAGE_BYTES));
         let connecting = connect_async_with_config(request, Some(config), true);
         match tokio::time::timeout(CONNECT_TIMEOUT, connecting).await {
-            Ok(Ok((socket, _))) => Ok(TracedWebSocket::new(socket, self.envelope.clone())),
+            Ok(Ok((socket, _))) => Ok(TracedWebSocket::new(socket, self.tracing.clone())),
             Ok(Err(error)) => Err(ConnectError::from(error)),
             Err(_) => Err(unreachable(format!("no answer within {CONNECT_TIMEOUT:?}"))),
         }

@@ -1,0 +1,41 @@
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::handshake::client::Response;
+use tokio_tungstenite::tungstenite::{Error, Result};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+
+use super::{SocketTracing, TracedWebSocket};
+use crate::messaging::error_type;
+
+/// Opens a WebSocket as [`connect_async`] does, and tells the server the context:
+/// [`SocketTracing::dial`], which also serves those who bring a stream or settings of their own.
+///
+/// ```no_run
+/// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+/// use throughline::websocket::{Envelope, connect_traced};
+///
+/// let (mut socket, _) = connect_traced("ws://127.0.0.1:4000/ws", Envelope::json()).await?;
+/// socket.send_traced(&serde_json::json!({"type": "hello"})).await?;
+/// # Ok(()) }
+/// ```
+///
+/// # Errors
+/// If there is no such server, or it refuses; the connection's span has failed then.
+pub async fn connect_traced(
+    request: impl IntoClientRequest,
+    tracing: impl Into<SocketTracing>,
+) -> Result<(TracedWebSocket<WebSocketStream<MaybeTlsStream<TcpStream>>>, Response)> {
+    let mut request = request.into_client_request()?;
+    let dialing = tracing.into().dial(&mut request);
+    match connect_async(request).await {
+        Ok((socket, response)) => Ok((dialing.connected(socket), response)),
+        Err(Error::Http(response)) => {
+            dialing.refused(response.status());
+            Err(Error::Http(response))
+        }
+        Err(error) => {
+            dialing.failed(error_type::<Error>());
+            Err(error)
+        }
+    }
+}

@@ -16,6 +16,7 @@ use tokio_tungstenite::tungstenite::{self, Message as Frame};
 
 use super::http::PATIENCE;
 
+mod javascript;
 #[cfg(feature = "axum")]
 mod with_axum;
 

@@ -118,6 +118,8 @@ function skipWhite(text, at) {
 function skipString(text, at) {
   for (;;) {
     at = text.indexOf('"', at + 1);
+    // Only in a text that is no JSON, where going on would never end.
+    if (at < 0) throw new RangeError("the string has no end");
     let slashes = at;
     while (text[slashes - 1] === "\\") slashes -= 1;
     if ((at - slashes) % 2 === 0) return at + 1;

@@ -32,7 +32,7 @@ export function traced(Base, { binary = false, current = () => null, ...options 
 
     /** The application's part of the subprotocol. */
     get protocol() {
-      return withoutSuffix(super.protocol);
+      return binary ? withoutSuffix(super.protocol) : super.protocol;
     }
 
     get binaryType() {
@@ -50,29 +50,30 @@ export function traced(Base, { binary = false, current = () => null, ...options 
      * @param {TraceContext | null} [context]
      */
     send(data, context = current()) {
-      if (typeof data === "string") super.send(envelope.inject(data, context));
-      else if (hasFrames(super.protocol)) super.send(joined(frameHeader(context, options), data));
+      if (!isBinary(data)) super.send(envelope.inject(`${data}`, context));
+      else if (this.#hasFrames) super.send(joined(frameHeader(context, options), data));
       else super.send(data);
     }
 
+    get #hasFrames() {
+      return binary && hasFrames(super.protocol);
+    }
+
     #received(event) {
-      if (typeof event.data === "string")
-        return define(event, "trace", envelope.extract(event.data));
-      const isFramed = hasFrames(super.protocol);
-      const { trace, payload } = isFramed
-        ? readFrame(new Uint8Array(event.data))
-        : whole(event.data);
-      define(event, "trace", trace);
+      const { data } = event;
+      if (isBinary(data)) return this.#receivedBinary(event, data);
+      define(event, "trace", envelope.extract(data));
+    }
+
+    #receivedBinary(event, data) {
+      const frame = this.#hasFrames ? readFrame(new Uint8Array(data)) : null;
+      define(event, "trace", frame?.trace ?? envelope.extract(null));
       if (!binary) return;
-      // The copy frees the payload from the header that stands before it.
-      const bytes = isFramed ? payload.slice().buffer : payload;
-      define(event, "data", this.#binaryType === "blob" ? new Blob([bytes]) : bytes);
+      // A copy, since an array buffer cannot begin behind a header.
+      const payload = frame?.payload.slice().buffer ?? data;
+      define(event, "data", this.#binaryType === "blob" ? new Blob([payload]) : payload);
     }
   };
-
-  function whole(payload) {
-    return { trace: envelope.extract(null), payload };
-  }
 }
 
 /** Node takes an object of options in the place of the subprotocols. */
@@ -85,7 +86,7 @@ function withFrames(protocols) {
 
 /** Header and payload as one message, at once: not every WebSocket keeps blobs in their order. */
 function joined(header, data) {
-  if (data instanceof Blob) return new Blob([header, data]);
+  if ("arrayBuffer" in data) return new Blob([header, data]);
   const payload = ArrayBuffer.isView(data)
     ? new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
     : new Uint8Array(data);
@@ -93,6 +94,12 @@ function joined(header, data) {
   message.set(header);
   message.set(payload, header.length);
   return message;
+}
+
+/** A blob, a buffer or a view of one; a WebSocket sends all else as text. */
+function isBinary(data) {
+  const isObject = typeof data === "object" && data !== null;
+  return isObject && ("byteLength" in data || "arrayBuffer" in data);
 }
 
 function define(event, name, value) {

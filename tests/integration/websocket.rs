@@ -20,6 +20,7 @@ use super::http::PATIENCE;
 mod connection;
 mod handshake;
 mod interleaved;
+mod javascript;
 mod sending;
 mod spans;
 #[cfg(feature = "axum")]

@@ -54,6 +54,15 @@ pub(crate) const MAX_SUBSCRIBERS: usize = 256;
 /// Longest message that a web page may send, in bytes. Pages have nothing to say.
 pub(crate) const MAX_SUBSCRIBER_MESSAGE_BYTES: usize = 4 * 1024;
 
+/// Longest export of a web page, in bytes. Browsers let a page that goes away send as much.
+pub(crate) const MAX_PAGE_EXPORT_BYTES: usize = 64 * 1024;
+
+/// Exports of web pages that are on their way to the collector; a page drops what finds no place.
+pub(crate) const MAX_PAGE_EXPORTS: usize = 8;
+
+/// Time for the collector to take an export of a web page.
+pub(crate) const PAGE_EXPORT_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// Time a subscriber has to take one state; one that stopped reading is let go.
 pub(crate) const SUBSCRIBER_SEND_TIMEOUT: Duration = Duration::from_secs(10);
 

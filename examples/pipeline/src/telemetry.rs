@@ -5,6 +5,7 @@ use std::env;
 
 use anyhow::{Context as _, bail};
 use axum::extract::MatchedPath;
+use http::Uri;
 use opentelemetry::global;
 use opentelemetry::global::BoxedTracer;
 use opentelemetry::metrics::{Meter, MeterProvider};
@@ -120,8 +121,21 @@ impl Telemetry {
 
 /// Where to export to, if anywhere.
 fn endpoint() -> Option<String> {
-    let set = |name| env::var(name).ok().filter(|value| !value.is_empty());
-    set("OTEL_EXPORTER_OTLP_ENDPOINT").or_else(|| set("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"))
+    variable("OTEL_EXPORTER_OTLP_ENDPOINT")
+        .or_else(|| variable("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"))
+}
+
+/// Where the exporter posts spans to, if anywhere.
+pub(crate) fn traces_endpoint() -> Option<Uri> {
+    let of_all = || {
+        let base = variable("OTEL_EXPORTER_OTLP_ENDPOINT")?;
+        Some(format!("{}/v1/traces", base.trim_end_matches('/')))
+    };
+    variable("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT").or_else(of_all)?.parse().ok()
+}
+
+fn variable(name: &str) -> Option<String> {
+    env::var(name).ok().filter(|value| !value.is_empty())
 }
 
 fn propagator() -> anyhow::Result<Propagator> {

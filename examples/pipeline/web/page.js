@@ -1,5 +1,8 @@
 // Shows the state that arrives over the WebSocket. What a build wrote reaches the page as text only.
-"use strict";
+//
+// It is the last hop of a trace: what an event has changed is shown in a span of the event's trace.
+
+import { extract, OtlpExporter, Tracer } from "./throughline/throughline.js";
 
 const LABELS = {
   running: "running",
@@ -13,6 +16,8 @@ const LONGEST_RETRY_MS = 15000;
 
 const byId = (id) => document.getElementById(id);
 const wanted = new URLSearchParams(location.search).get("session");
+const exporter = new OtlpExporter({ url: new URL("v1/traces", location.href), service: "page" });
+const tracer = new Tracer({ exporter });
 let shown = null;
 let retryMs = FIRST_RETRY_MS;
 
@@ -115,6 +120,32 @@ function show(state) {
   fillList(byId("calls"), state.toolCalls, createCall, fillCall);
 }
 
+// A snapshot answers the page: it belongs to no trace.
+function render(state) {
+  const { context } = extract(state);
+  if (context.traceId === null) return show(state);
+  const { id, projectId, commandId, status } = state.session;
+  const span = tracer.startSpan("page.render", {
+    kind: "CONSUMER",
+    parent: context,
+    attributes: {
+      "sentry.op": "page.render",
+      "event.projectId": projectId,
+      "event.commandId": commandId,
+      "event.sessionId": id,
+      "session.status": status,
+    },
+  });
+  try {
+    show(state);
+  } catch (error) {
+    span.fail(error.name);
+    throw error;
+  } finally {
+    span.end();
+  }
+}
+
 function connect() {
   const url = new URL("ws", location.href);
   url.protocol = location.protocol === "https:" ? "wss:" : "ws:";
@@ -126,7 +157,7 @@ function connect() {
   });
   socket.addEventListener("message", (message) => {
     const state = JSON.parse(message.data);
-    if (state.type === "state") show(state);
+    if (state.type === "state") render(state);
   });
   socket.addEventListener("close", () => {
     // Spread out, so that many pages do not come back in the same moment.

@@ -217,6 +217,33 @@ export const tests = () => ({
       }
     }
   },
+  "se_11 members that describe another trace are left out": () => {
+    const sent = (traceId) => ({
+      "sentry-trace": `${IDS}-1`,
+      baggage: `sentry-release=1,sentry-trace_id=${traceId},user=7`,
+    });
+    const other = readFields(sent("1".repeat(32)));
+    equal(
+      [other.context.baggage, other.refused],
+      ["user=7", [{ field: "baggage", rule: "SE-11" }]],
+    );
+    for (const own of [CONTEXT.traceId, CONTEXT.traceId.replace("0a", "%30a")]) {
+      equal(readFields(sent(own)).context.baggage, sent(own).baggage);
+    }
+  },
+  "a frame of 16384 bytes of context is read and a longer one is not": () => {
+    for (const [length, isRead] of [
+      [16384, true],
+      [16385, false],
+    ]) {
+      const message = new Uint8Array(3 + length + 1);
+      // One field that nobody knows.
+      const inner = length - 3;
+      message.set([1, length >> 8, length & 0xff, 9, inner >> 8, inner & 0xff]);
+      const { trace, payload } = readFrame(message);
+      equal([payload.length, trace.refused.length], isRead ? [1, 0] : [message.length, 1]);
+    }
+  },
   "random frames neither throw nor lose bytes": () => {
     const random = generator(13);
     for (let round = 0; round < 20_000; round += 1) {

@@ -99,6 +99,17 @@ export const tests = ({ base }) => {
       for (const form of forms) equal((await answered(socket, form)).data, `${HEADER}cafe`);
       equal((await answered(socket, payload, null)).data, "010000cafe");
       equal((await answered(socket, new Uint8Array(), null)).data, "010000");
+      for (const form of [7, null, { toString: () => "a" }]) {
+        equal((await answered(socket, form)).data, `text ${form}`);
+      }
+      socket.close();
+    },
+    "frames that the application makes itself are left to it": async () => {
+      const Traced = traced(WebSocket, { current: () => CONTEXT });
+      const socket = await opened(Traced, `echo?${framed}`, SUBPROTOCOL);
+      equal(socket.protocol, SUBPROTOCOL);
+      const { data, trace } = await answered(socket, bytes("01 00 00 ff"));
+      equal([hex(new Uint8Array(data)), trace.context.traceId], ["010000ff", null]);
       socket.close();
     },
     "a subprotocol of the application keeps its name": async () => {

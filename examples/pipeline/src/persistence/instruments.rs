@@ -10,6 +10,7 @@ use opentelemetry::{Context, KeyValue};
 use throughline::websocket::Envelope;
 
 use super::PersistError;
+use super::collector::Collector;
 use super::processor::Outcome;
 use super::sql::Statement;
 use crate::event::{EventType, RunnerEvent};
@@ -21,6 +22,8 @@ pub(crate) struct Instruments {
     refused: Counter<u64>,
     duration: Histogram<f64>,
     pub(super) envelope: Envelope,
+    /// Where the spans of web pages go, if anywhere.
+    pub(super) collector: Option<Collector>,
 }
 
 impl Instruments {
@@ -42,12 +45,18 @@ impl Instruments {
                 .with_description("Time from the event's arrival to its commit")
                 .build(),
             envelope: Envelope::json(),
+            collector: None,
         }
     }
 
     /// Sends the context of each broadcast to the web pages in this envelope.
     pub(crate) fn with_envelope(self, envelope: Envelope) -> Self {
         Self { envelope, ..self }
+    }
+
+    /// Passes the spans of web pages on to this collector.
+    pub(crate) fn with_collector(self, collector: Option<Collector>) -> Self {
+        Self { collector, ..self }
     }
 
     /// Starts the span of an event below `parent`.

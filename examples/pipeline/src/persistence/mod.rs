@@ -5,7 +5,9 @@
 //! session's raw state is refreshed. When [`Persistence::persist`] returns, the event is on disk.
 //!
 //! ```text
-//! event ──> processor ──> writer (sql) ──> COMMIT ──> hub ──> /ws ──> web page
+//! event ──> processor ──> writer (sql) ──> COMMIT ──> hub ──> /ws ──> web page ──> its span
+//!                                                                                      │
+//!                                                   collector <── /v1/traces <─────────┘
 //! ```
 //!
 //! Every step is a span below the context that is current in the caller.
@@ -13,8 +15,10 @@
 use std::fmt;
 
 mod broadcast;
+mod collector;
 mod error;
 mod instruments;
+mod module;
 mod page;
 mod processor;
 mod routes;

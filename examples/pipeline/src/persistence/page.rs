@@ -1,12 +1,13 @@
-//! The web page, and the WebSocket that keeps it up to date.
+//! The web page, the WebSocket that keeps it up to date, and the way of its spans.
 
 use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade, close_code};
-use axum::extract::{Query, State};
+use axum::extract::{DefaultBodyLimit, FromRequest, Query, Request, State};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
+use bytes::Bytes;
 use http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, ORIGIN, REFERRER_POLICY,
     X_CONTENT_TYPE_OPTIONS,
@@ -19,17 +20,22 @@ use tokio::time::timeout;
 
 use super::broadcast::{Change, Subscription};
 use super::state::{self, to_json};
-use super::{PersistError, Persistence, sql};
-use crate::limits::{MAX_SUBSCRIBER_MESSAGE_BYTES, SUBSCRIBER_SEND_TIMEOUT};
+use super::{PersistError, Persistence, module, sql};
+use crate::limits::{MAX_PAGE_EXPORT_BYTES, MAX_SUBSCRIBER_MESSAGE_BYTES, SUBSCRIBER_SEND_TIMEOUT};
 
-/// `GET /`, its style and script, and `GET /ws`.
+/// `GET /`, its style and scripts, `GET /ws` and `POST /v1/traces`.
 pub(super) fn router(persistence: Arc<Persistence>) -> Router {
-    Router::new()
+    let page = Router::new()
         .route("/", get(|| asset("text/html; charset=utf-8", INDEX)))
         .route("/page.css", get(|| asset("text/css; charset=utf-8", STYLE)))
-        .route("/page.js", get(|| asset("text/javascript; charset=utf-8", SCRIPT)))
+        .route("/page.js", get(|| asset(JAVASCRIPT, SCRIPT)))
+        .route("/v1/traces", post(take_spans))
+        .layer(DefaultBodyLimit::max(MAX_PAGE_EXPORT_BYTES))
         .route("/ws", get(follow))
-        .with_state(persistence)
+        .with_state(persistence);
+    module::FILES
+        .into_iter()
+        .fold(page, |page, (path, text)| page.route(path, get(move || asset(JAVASCRIPT, text))))
 }
 
 async fn asset(content_type: &'static str, body: &'static str) -> Response {
@@ -72,6 +78,24 @@ async fn follow(
             let follower = Follower { persistence, session: which.session, cx, socket };
             follower.run(subscription).await;
         })
+}
+
+/// Takes the spans of a page of this origin. What else it says of itself, such as its cookies, stays
+/// here.
+async fn take_spans(State(persistence): State<Arc<Persistence>>, request: Request) -> Response {
+    let headers = request.headers();
+    if !headers.contains_key(ORIGIN) || !same_origin(headers) {
+        let reason = "this takes spans of pages of its own origin only\n";
+        return (StatusCode::FORBIDDEN, reason).into_response();
+    }
+    let Some(collector) = &persistence.instruments.collector else {
+        let reason = "spans are exported nowhere: OTEL_EXPORTER_OTLP_ENDPOINT is not set\n";
+        return (StatusCode::NOT_FOUND, reason).into_response();
+    };
+    match Bytes::from_request(request, &()).await {
+        Ok(message) => collector.pass_on(message).await.into_response(),
+        Err(rejection) => rejection.into_response(),
+    }
 }
 
 /// Browsers let any page open a WebSocket to any address, so the output of a build would be open to
@@ -169,6 +193,8 @@ impl Persistence {
 const INDEX: &str = include_str!("../../web/index.html");
 const STYLE: &str = include_str!("../../web/page.css");
 const SCRIPT: &str = include_str!("../../web/page.js");
+
+const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
 
 /// Own files only, no inline code, and no way from a text to markup.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use throughline::websocket::Envelope;
 use tokio_util::sync::CancellationToken;
 
+use super::collector::Collector;
 use super::instruments::Instruments;
 use super::{OpenError, Persistence};
 use crate::cli::{Bus, PersistenceOptions};
 use crate::serve::{serve, stop_on_signal};
-use crate::telemetry::Telemetry;
+use crate::telemetry::{Telemetry, traces_endpoint};
 
 /// Serves until it is told to stop.
 ///
@@ -43,8 +44,9 @@ pub(crate) async fn open(
     stop: &CancellationToken,
 ) -> Result<Arc<Persistence>, OpenError> {
     let envelope = Envelope::json().propagation(telemetry.propagator().clone());
-    let instruments =
-        Instruments::new(telemetry.tracer(SCOPE), &telemetry.meter(SCOPE)).with_envelope(envelope);
+    let instruments = Instruments::new(telemetry.tracer(SCOPE), &telemetry.meter(SCOPE))
+        .with_envelope(envelope)
+        .with_collector(traces_endpoint().map(Collector::new));
     let persistence = Arc::new(Persistence::open(database, instruments).await?);
     let (pages, stopped) = (Arc::clone(&persistence), stop.clone());
     tokio::spawn(async move {

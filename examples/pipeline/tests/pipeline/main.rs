@@ -23,6 +23,8 @@ mod foreign;
 #[cfg(test)]
 mod heartbeats;
 #[cfg(test)]
+mod page;
+#[cfg(test)]
 mod refused;
 #[cfg(test)]
 mod relayed;

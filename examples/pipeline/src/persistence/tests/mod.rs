@@ -16,6 +16,7 @@ use crate::persistence::processor::Outcome;
 use crate::secret::Secret;
 
 mod effects;
+mod exported;
 mod files;
 mod follow;
 mod posted;

@@ -1,6 +1,7 @@
 //! What the tests start, and what they wait for: events only, each wait with a bound.
 
 mod bed;
+mod browser;
 mod database;
 mod gate;
 mod process;
@@ -10,6 +11,7 @@ mod stub;
 mod target;
 
 pub(crate) use bed::{Bed, Fleet, SECRET, Service, lives, sh, summary};
+pub(crate) use browser::Browser;
 pub(crate) use database::Database;
 pub(crate) use gate::Gate;
 pub(crate) use process::{Ended, Process};

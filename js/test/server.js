@@ -80,11 +80,10 @@ class Collector {
   #waiting = [];
 
   add(headers, message) {
-    const [{ resource, scopeSpans }] = message.resourceSpans;
+    const [{ resource }] = message.resourceSpans;
     const service = resource.attributes.find(({ key }) => key === "service.name").value.stringValue;
     this.#requests.push({ service, type: headers["content-type"], message });
     this.#waiting = this.#waiting.filter((look) => !look());
-    return scopeSpans;
   }
 
   /** The requests of a service, as soon as they hold so many spans. */

@@ -39,6 +39,7 @@
 //! | `websocket` | context inside WebSocket messages, and their spans |
 //! | [`messaging`] | spans and metrics of messages, whatever carries them |
 //! | `nats` | messages of NATS and JetStream in such spans |
+//! | `task` | tasks, channels and child processes that keep their trace |
 //! | [`limits`] | every bound, with its reason |
 //!
 //! # Features
@@ -50,6 +51,7 @@
 //! | `websocket-connect` | | `websocket::connect_traced`, which opens a connection of tokio-tungstenite and tells the server |
 //! | `reqwest` | | requests of reqwest in `http` |
 //! | `axum` | | axum's routes and extractors in `http`, its WebSocket upgrades and messages in `websocket` |
+//! | `task` | | the module `task`, for tokio |
 //! | `tracing` | | spans of the crate `tracing` in `http`, for log lines and tracing-opentelemetry |
 //! | `bound-metrics` | | HTTP metrics of the OpenTelemetry SDK by bound instruments, an experimental feature of it |
 //! | `sdk` | | samplers for the OpenTelemetry SDK in [`otel`] |
@@ -64,8 +66,9 @@
 //! # What it does not do
 //!
 //! It records no spans of its own kind: they are OpenTelemetry's, made by the provider that you
-//! install, or those of `tracing`. It exports nothing and starts no thread or task. It has no global state: where
-//! OpenTelemetry's global provider is the default, another one can be passed in.
+//! install, or those of `tracing`. It exports nothing, and starts no thread or task that it was not asked
+//! to spawn. It has no global state: where OpenTelemetry's global provider is the default, another one can
+//! be passed in.
 
 pub mod context;
 #[cfg(feature = "http")]
@@ -76,5 +79,7 @@ pub mod messaging;
 pub mod nats;
 pub mod otel;
 pub mod propagation;
+#[cfg(feature = "task")]
+pub mod task;
 #[cfg(feature = "websocket")]
 pub mod websocket;

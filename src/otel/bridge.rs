@@ -87,7 +87,8 @@ pub(super) fn with_app_baggage(cx: &Context, baggage: Baggage) -> Context {
         *own = baggage;
     }
     let learning = match received.map(|received| &received.learning) {
-        Some(Learning::Here(_)) => Learning::In(cx.clone()),
+        // Without the span: it would stay open for as long as the new context does.
+        Some(Learning::Here(_)) => Learning::In(cx.with_remote_span_context(SpanContext::NONE)),
         Some(Learning::In(first)) => Learning::In(first.clone()),
         None => Learning::default(),
     };

@@ -18,6 +18,9 @@
 //! assert_eq!(TraceContext::current().parent(), Some(&parent));
 //! ```
 //!
+//! A future, stream or sink runs in a context by [`ContextFuture::in_context`], work has a span that ends
+//! with it by [`ActiveSpan`], and who comes from Sentry's SDKs finds their words in [`verbs`].
+//!
 //! # Deferred decisions
 //! A `sentry-trace` may leave the sampling decision open (rule SE-3). An OpenTelemetry span context has
 //! no form for that, so the SDK's own samplers take it for a decision against the trace: it is lost,
@@ -33,6 +36,7 @@
 //! # }
 //! ```
 
+mod active_span;
 mod app_baggage;
 mod bridge;
 mod in_context;
@@ -47,8 +51,12 @@ mod refused;
 mod sampler;
 #[cfg(feature = "sentry")]
 mod sentry;
+#[cfg(any(feature = "task", feature = "websocket"))]
+mod streams;
 mod text_map;
+pub mod verbs;
 
+pub use active_span::{ActiveSpan, InSpan};
 pub use bridge::{ContextExt, link_to};
 #[cfg(feature = "http")]
 pub(crate) use bridge::{begin_with, learned, to_next_hop};

@@ -26,6 +26,9 @@ mod messages;
 mod server;
 #[path = "../../benches/server/work.rs"]
 mod server_work;
+#[cfg(feature = "task")]
+#[cfg(test)]
+mod task;
 #[cfg(test)]
 mod websocket;
 

@@ -25,8 +25,13 @@ mod properties;
 mod protocol_page;
 #[cfg(all(test, feature = "sentry"))]
 mod sentry;
+#[cfg(feature = "task")]
+#[cfg(test)]
+mod task;
 #[cfg(test)]
 mod vectors;
+#[cfg(test)]
+mod verbs;
 #[cfg(test)]
 mod websocket;
 #[cfg(feature = "tracing")]

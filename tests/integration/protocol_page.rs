@@ -124,7 +124,7 @@ impl Example {
 
 /// Pairs of hexadecimal digits, with or without space between them.
 fn bytes(text: &str) -> Vec<u8> {
-    let digits: Vec<_> = text.chars().filter(|c| !c.is_whitespace()).collect();
-    let digit = |digit: &char| u8::try_from(digit.to_digit(16).unwrap()).unwrap();
-    digits.chunks(2).map(|pair| pair.iter().fold(0, |byte, c| byte << 4 | digit(c))).collect()
+    let digits: Vec<_> =
+        text.chars().filter(|c| !c.is_whitespace()).map(|c| c.to_digit(16).unwrap()).collect();
+    digits.chunks(2).map(|pair| u8::try_from(pair[0] * 16 + pair[1]).unwrap()).collect()
 }

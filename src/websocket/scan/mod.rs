@@ -1,15 +1,30 @@
 //! Finds, removes and adds members of a JSON object without touching the rest of its text.
-
-use serde::de::IgnoredAny;
-
-use crate::limits;
+//!
+//! The text is not parsed. What may be one of our keys is looked for first, by comparing whole blocks
+//! ([`openings`]). Behind such a key its value is read, and the member stands at the top level if as many
+//! brackets close as open between it and the nearer end of the object ([`nesting`]). If the text is JSON,
+//! the answer is a parser's.
+//!
+//! Whether it is JSON is not found out, but [`rewrite`](Object::rewrite) never makes JSON of what is none:
+//! it removes only whole, valid members from between others, at a place whose nesting was counted over bytes
+//! that stay.
 
 mod keys;
+mod nesting;
+mod openings;
 mod rewrite;
+mod search;
 #[cfg(test)]
 mod tests;
 
 pub(super) use keys::Keys;
+use search::Search;
+#[cfg(test)]
+use tests::look;
+
+/// Says that a step looks at so many bytes. Tests count them.
+#[cfg(not(test))]
+fn look(_bytes: usize) {}
 
 /// A text that is framed like a JSON object: an opening brace and a key first, a value and a closing brace
 /// last, white space and a byte order mark allowed around them.
@@ -36,7 +51,7 @@ pub(super) struct Member<'a> {
 }
 
 impl<'a> Object<'a> {
-    /// `None` if the text is not framed like an object. What is between the braces is not looked at.
+    /// `None` if the text is not framed like an object. What is between is not looked at.
     pub(super) fn open(text: &'a str) -> Option<Self> {
         let json = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
         let inside = json.trim_start_matches(WHITE_SPACE).strip_prefix('{')?;
@@ -51,7 +66,7 @@ impl<'a> Object<'a> {
         let last = self.text.get(self.open..self.close).unwrap_or_default();
         match last.trim_end_matches(WHITE_SPACE).as_bytes().last() {
             // The last letters of `true`, `false` and `null` are among them.
-            Some(b'"' | b'}' | b']' | b'0'..=b'9' | b'e' | b'l') => self.is(first, b'"'),
+            Some(b'"' | b'}' | b']' | b'0'..=b'9' | b'e' | b'l') => self.byte(first) == Some(b'"'),
             Some(_) => false,
             None => true,
         }
@@ -60,53 +75,31 @@ impl<'a> Object<'a> {
     /// The members with one of `keys`, in the order of the text, duplicates included.
     ///
     /// An object that begins with such members is searched in that run and in its last
-    /// [`limits::LATE_DUPLICATE_BYTES`], any other as a whole. In a text that is no valid JSON there may be
-    /// any or none.
+    /// [`LATE_DUPLICATE_BYTES`](crate::limits::LATE_DUPLICATE_BYTES), any other as a whole. In a text that
+    /// is no JSON there may be any or none.
     pub(super) fn members(&self, keys: &Keys) -> Vec<Member<'a>> {
-        self.walk(keys).unwrap_or_default()
+        Search::new(*self, keys).members().unwrap_or_default()
     }
 
-    fn walk(&self, keys: &Keys) -> Option<Vec<Member<'a>>> {
-        let mut found = Vec::new();
-        let (mut from, mut key_at) = (self.open, self.behind_white_space(self.open));
-        let late = self.close.saturating_sub(limits::LATE_DUPLICATE_BYTES);
-        let (mut in_run, mut key_first) = (true, false);
-        while key_at < self.close {
-            let key_end = self.value_end(key_at).filter(|_| self.is(key_at, b'"'))?;
-            let colon = self.behind_white_space(key_end);
-            let value_at =
-                self.is(colon, b':').then(|| self.behind_white_space(colon + ":".len()))?;
-            let to = self.value_end(value_at)?;
-            let key = keys.position(self.text.get(key_at..key_end)?);
-            in_run &= key.is_some();
-            key_first |= in_run;
-            if let Some(key) = key.filter(|_| in_run || !key_first || key_at >= late) {
-                found.push(Member { key, value: self.text.get(value_at..to)?, from, to });
-            }
-            from = to;
-            key_at = self.behind_white_space(to);
-            if key_at < self.close {
-                key_at = self.is(key_at, b',').then(|| self.behind_white_space(key_at + 1))?;
-                self.is(key_at, b'"').then_some(())?;
-            }
-        }
-        (key_at == self.close).then_some(found)
-    }
-
-    fn value_end(&self, at: usize) -> Option<usize> {
-        let rest = self.text.get(at..self.close)?;
-        let mut values = serde_json::Deserializer::from_str(rest).into_iter::<IgnoredAny>();
-        values.next()?.ok()?;
-        Some(at + values.byte_offset())
-    }
-
+    /// The first place from `at` on that is not white space.
     fn behind_white_space(&self, at: usize) -> usize {
-        let rest = self.text.get(at..).unwrap_or_default();
-        at + rest.len() - rest.trim_start_matches(WHITE_SPACE).len()
+        let after = self.text.as_bytes().get(at..).unwrap_or_default();
+        let length =
+            after.iter().take_while(|byte| WHITE_SPACE.contains(&char::from(**byte))).count();
+        look(length);
+        at + length
     }
 
-    fn is(&self, at: usize, byte: u8) -> bool {
-        self.text.as_bytes().get(at) == Some(&byte)
+    /// The first place up to `at` with nothing but white space between.
+    fn before_white_space(&self, at: usize) -> usize {
+        let before = self.text.get(..at).unwrap_or_default();
+        let end = before.trim_end_matches(WHITE_SPACE).len();
+        look(before.len() - end);
+        end
+    }
+
+    fn byte(&self, at: usize) -> Option<u8> {
+        self.text.as_bytes().get(at).copied()
     }
 }
 

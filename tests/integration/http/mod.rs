@@ -33,6 +33,7 @@ use super::checked_spans::CheckedSpans;
 #[cfg(feature = "axum")]
 mod axum;
 mod bodies;
+mod events;
 mod lifecycle;
 
 /// Long enough for any machine; a test that waits so long has failed.

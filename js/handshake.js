@@ -41,14 +41,14 @@ export function contextFromUrl(url) {
 }
 
 /**
- * What a client offers: each subprotocol of the application with binary frames, then without, so
- * that a server that knows none of this still finds its own.
+ * What a client offers: each subprotocol of the application with binary frames and without, so that
+ * a server that knows none of this still finds its own.
  * @param {string | string[]} [protocols]
  * @returns {string[]}
  */
 export function offered(protocols = []) {
   const own = [protocols].flat();
-  return own.length === 0 ? [SUBPROTOCOL] : [...own.map((one) => `${one}+${SUBPROTOCOL}`), ...own];
+  return own.length === 0 ? [SUBPROTOCOL] : own.flatMap((one) => [`${one}+${SUBPROTOCOL}`, one]);
 }
 
 /**

@@ -4,11 +4,12 @@ use tokio_tungstenite::tungstenite::handshake::client::Response;
 use tokio_tungstenite::tungstenite::{Error, Result};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
-use super::{SocketTracing, TracedWebSocket};
+use super::{SocketTracing, Subprotocol, TracedWebSocket};
 use crate::messaging::error_type;
 
 /// Opens a WebSocket as [`connect_async`] does, and tells the server the context:
-/// [`SocketTracing::dial`], which also serves those who bring a stream or settings of their own.
+/// [`SocketTracing::dial`], which also serves those who bring a stream or settings of their own. If the
+/// request offers a [`Subprotocol`] with frames and the server takes it, binary messages have them.
 ///
 /// ```no_run
 /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
@@ -28,7 +29,10 @@ pub async fn connect_traced(
     let mut request = request.into_client_request()?;
     let dialing = tracing.into().dial(&mut request);
     match connect_async(request).await {
-        Ok((socket, response)) => Ok((dialing.connected(socket), response)),
+        Ok((socket, response)) => {
+            let agreed = Subprotocol::agreed(response.headers());
+            Ok((dialing.connected(socket).agreed(agreed.as_ref()), response))
+        }
         Err(Error::Http(response)) => {
             dialing.refused(response.status());
             Err(Error::Http(response))

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 
@@ -10,7 +10,7 @@ use opentelemetry::trace::{SpanContext, SpanKind, Status, TraceContextExt};
 use opentelemetry::{Context, KeyValue};
 
 use super::open_connections::Open;
-use super::{Message, SocketTracing};
+use super::{Message, SocketTracing, Subprotocol};
 use crate::context::{TraceContext, TraceParent};
 use crate::limits;
 use crate::messaging::{MessageView, Processing, Sending, error_type};
@@ -25,6 +25,8 @@ pub(super) struct Connection {
     sent: AtomicU64,
     received: AtomicU64,
     halves: AtomicUsize,
+    /// Whether both ends have agreed on frames around binary messages.
+    is_framed: AtomicBool,
     /// What is to be ended. A lock, since halves end on two threads.
     live: Mutex<Option<Live>>,
 }
@@ -52,12 +54,22 @@ impl Connection {
             sent: AtomicU64::new(0),
             received: AtomicU64::new(0),
             halves: AtomicUsize::new(0),
+            is_framed: AtomicBool::new(false),
             live: Mutex::new(Some(live)),
         }
     }
 
     pub(super) fn tracing(&self) -> &SocketTracing {
         &self.tracing
+    }
+
+    /// Keeps to what the handshake has agreed on.
+    pub(super) fn agree(&self, subprotocol: &Subprotocol) {
+        self.is_framed.store(subprotocol.is_framed(), Ordering::Relaxed);
+    }
+
+    pub(super) fn is_framed(&self) -> bool {
+        self.is_framed.load(Ordering::Relaxed)
     }
 
     /// What the other side of the handshake is told.

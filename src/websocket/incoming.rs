@@ -12,9 +12,9 @@ use crate::propagation::Extraction;
 /// A received message and the context that came in it.
 #[non_exhaustive]
 pub struct Incoming<M> {
-    /// The message, as it was received.
+    /// The message as it was received, but for the frame around a binary one.
     pub message: M,
-    /// The context; empty for everything but a text message that has one.
+    /// The context; empty for everything but a text message, or a framed one, that has one.
     pub extraction: Extraction,
     connection: Arc<Connection>,
     is_traced: bool,
@@ -22,7 +22,7 @@ pub struct Incoming<M> {
 
 impl<M: Message> Incoming<M> {
     pub(super) fn of(message: M, connection: &Arc<Connection>) -> Self {
-        let extraction = connection.tracing().extract(&message);
+        let (message, extraction) = connection.tracing().open(message, connection.is_framed());
         Self {
             message,
             is_traced: extraction.is_some(),
@@ -92,7 +92,8 @@ impl<M: Message> Incoming<M> {
     }
 
     /// Works on the message itself in a `CONSUMER` span, as [`in_span`](Self::in_span) does. A ping, a
-    /// pong, a close frame and a binary message have no span of their own.
+    /// pong, a close frame, and a binary message without a [`Frame`](super::Frame) have no span of their
+    /// own.
     ///
     /// ```
     /// use throughline::context::TraceContext;
@@ -123,7 +124,8 @@ impl<M: Message> Incoming<M> {
     }
 
     fn process(&self) -> Option<Processing> {
-        let body_bytes = self.message.as_text().map_or(0, str::len);
+        let binary = self.message.as_binary().map_or(0, <[u8]>::len);
+        let body_bytes = self.message.as_text().map_or(binary, str::len);
         self.is_traced.then(|| self.connection.process(body_bytes, &self.extraction))
     }
 }

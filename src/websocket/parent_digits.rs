@@ -2,11 +2,12 @@
 
 use memchr::{memchr2, memmem};
 
-use crate::context::{TraceId, TraceParent, encode_hex};
+use super::Envelope;
+use crate::context::{Decision, SpanId, TraceId, TraceParent, encode_hex};
 use crate::limits;
 
 /// Where the context at the start of a text names its parent.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct ParentDigits {
     traceparent: Option<usize>,
     /// Of `_trace` and of `_sentry`.
@@ -14,6 +15,19 @@ pub(super) struct ParentDigits {
 }
 
 impl ParentDigits {
+    /// Where an envelope names a parent; `None` if it does so elsewhere than at the start of a text.
+    pub(super) fn written_by(envelope: &Envelope) -> Option<Self> {
+        let (trace, parent) = (TraceId::from_u128(1)?, SpanId::from_u64(1)?);
+        let parent = TraceParent::new(trace, parent, Decision::Sampled);
+        Self::find(&envelope.prepend("{}", &parent.into()), &parent)
+    }
+
+    /// Whether these name the parent in the same members as the others.
+    pub(super) fn are_where(&self, others: &Self) -> bool {
+        let places = |of: &Self| [of.traceparent, of.sentry_trace[0], of.sentry_trace[1]];
+        places(self).map(|place| place.is_some()) == places(others).map(|place| place.is_some())
+    }
+
     /// Finds them in a text that starts as an envelope writes it, if the context is of the span's
     /// trace and has room for its decision. `None` says nothing about the text but that it is to be
     /// read in another way.
@@ -155,14 +169,13 @@ fn hex(id: TraceId) -> [u8; 32] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::context::{Decision, TraceContext};
-    use crate::websocket::Envelope;
+    use crate::context::TraceContext;
 
     const RECEIVED: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
     fn span(decision: Decision) -> TraceParent {
         let received: TraceParent = RECEIVED.parse().unwrap();
-        received.child(crate::context::SpanId::from_u64(0x0102_0304_0506_0708).unwrap(), decision)
+        received.child(SpanId::from_u64(0x0102_0304_0506_0708).unwrap(), decision)
     }
 
     fn context(decision: Decision) -> TraceContext {

@@ -22,10 +22,10 @@ pub enum RelayMode {
 
 /// Passes messages on, and the context in them as its mode says. Never parses the payload.
 ///
-/// Where the parent is replaced by another span of the same trace, and the context comes first, only
-/// the digits of its id and its decision change: tracestate and baggage pass as they came. Of a received
-/// message that is one copy of its text; a text of one's own is changed in place, see
-/// [`Relay::reparent`].
+/// Where the parent is replaced by another span of the same trace, and the context comes first and has
+/// what the envelope writes, only the digits of its id and its decision change: tracestate and baggage
+/// pass as they came. Of a received message that is one copy of its text; a text of one's own is changed
+/// in place, see [`Relay::reparent`].
 ///
 /// ```
 /// use throughline::context::{SpanId, TraceContext};
@@ -38,7 +38,8 @@ pub enum RelayMode {
 /// let relay = Relay::new(Envelope::json());
 /// // In a service: `TraceContext::current()` inside of the relay's own span.
 /// let found = relay.envelope().extract(received.to_text().unwrap()).context;
-/// let own = found.child(SpanId::from_u64(7).unwrap(), found.parent().unwrap().decision());
+/// let decision = found.parent().unwrap().decision();
+/// let own = found.child(SpanId::from_u64(7).unwrap(), decision);
 ///
 /// let sent = relay.forward(received, &own);
 /// let sent = sent.to_text().unwrap();
@@ -51,13 +52,16 @@ pub enum RelayMode {
 pub struct Relay {
     envelope: Envelope,
     mode: RelayMode,
+    /// Where the envelope names a parent, if it can be changed there.
+    written: Option<ParentDigits>,
 }
 
 impl Relay {
     /// A relay that reparents: see [`RelayMode`].
     #[must_use]
     pub fn new(envelope: Envelope) -> Self {
-        Self { envelope, mode: RelayMode::default() }
+        let written = ParentDigits::written_by(&envelope);
+        Self { envelope, mode: RelayMode::default(), written }
     }
 
     /// What happens to the contexts.
@@ -106,8 +110,8 @@ impl Relay {
 
     /// Makes a span the parent of what a text of one's own says, in place and in a time that does not
     /// depend on the text's length. Tells whether it could: the text has to start with a context of
-    /// the span's trace in `_trace` or `_sentry`, written as [`Envelope`] writes it, with a decision
-    /// wherever the span has one. If not, the text is as it was, and [`Relay::forward_text`] does it.
+    /// the span's trace as this relay's [`Envelope`] writes it, with a decision wherever the span has
+    /// one. If not, the text is as it was, and [`Relay::forward_text`] does it.
     pub fn reparent(&self, text: &mut String, own: &TraceParent) -> bool {
         let Some(digits) = self.digits(text, own) else { return false };
         digits.overwrite(text, own);
@@ -115,10 +119,9 @@ impl Relay {
     }
 
     fn digits(&self, text: &str, own: &TraceParent) -> Option<ParentDigits> {
-        if !self.envelope.reads_usual_placements() {
-            return None;
-        }
-        ParentDigits::find(text, own)
+        // What a message does not bring is to be added: the next hop may read nothing else.
+        let written = self.written.as_ref()?;
+        ParentDigits::find(text, own).filter(|found| found.are_where(written))
     }
 
     /// The context of a message as headers, for a hop that is a request: of what
@@ -211,8 +214,22 @@ mod tests {
     }
 
     #[test]
+    fn what_a_message_does_not_bring_is_added_since_the_next_hop_may_read_nothing_else() {
+        let text = format!(r#"{{"_trace":{{"traceparent":"{PARENT}"}},"a":1}}"#);
+        let out = relay(RelayMode::Reparent).forward_text(&text, &own()).into_owned();
+        assert_eq!(out, Envelope::json().replace(&text, &own()));
+        assert!(out.contains("\"_sentry\""));
+
+        let only_trace = Envelope::json().write([crate::websocket::Placement::Trace]);
+        let both = Envelope::json().replace("{}", &own()).into_owned();
+        let out = Relay::new(only_trace).forward_text(&both, &own()).into_owned();
+        assert!(!out.contains("\"_sentry\""));
+    }
+
+    #[test]
     fn tp_8_a_text_of_ones_own_is_reparented_in_place() {
-        let mut text = format!(r#"{{"_trace":{{"traceparent":"{PARENT}"}},"a":1}}"#);
+        let received: TraceParent = PARENT.parse().unwrap();
+        let mut text = Envelope::json().inject(r#"{"a":1}"#, &received.into()).into_owned();
         let (place, length) = (text.as_ptr(), text.len());
         assert!(relay(RelayMode::Reparent).reparent(&mut text, own().parent().unwrap()));
         assert_eq!((text.as_ptr(), text.len()), (place, length));
@@ -226,8 +243,9 @@ mod tests {
 
     #[test]
     fn tracestate_and_baggage_pass_a_relay_as_they_came() {
+        let sentry = format!("{}-1", &PARENT[3..52]);
         let text = format!(
-            r#"{{"_trace":{{"traceparent":"{PARENT}","tracestate":"a=1","baggage":"x=%C3%A9 ; p"}},"a":1}}"#
+            r#"{{"_trace":{{"traceparent":"{PARENT}","tracestate":"a=1","sentry-trace":"{sentry}","baggage":"x=%C3%A9 ; p"}},"_sentry":{{"trace":"{sentry}"}},"a":1}}"#
         );
         let out = relay(RelayMode::Reparent).forward_text(&text, &own()).into_owned();
         assert_eq!(out, text.replace("b7ad6b7169203331", "0000000000000007"));

@@ -5,7 +5,7 @@ use opentelemetry::trace::TraceContextExt;
 use serde::Serialize;
 
 use super::open_connections::{Open, OpenConnections};
-use super::{Envelope, Message};
+use super::{Envelope, Frame, Message};
 use crate::context::TraceContext;
 use crate::messaging::{Messaging, Sending};
 use crate::propagation::{Extraction, Targets};
@@ -27,6 +27,7 @@ use crate::propagation::{Extraction, Targets};
 #[must_use]
 pub struct SocketTracing {
     pub(super) envelope: Arc<Envelope>,
+    frame: Arc<Frame>,
     pub(super) messaging: Messaging,
     pub(super) connection_span: bool,
     pub(super) targets: Targets,
@@ -38,6 +39,7 @@ impl SocketTracing {
     /// Context in this envelope, spans and metrics of a [`Messaging`] for the system `websocket`.
     pub fn new(envelope: Envelope) -> Self {
         Self {
+            frame: Arc::new(Frame::new().propagation(envelope.propagator().clone())),
             envelope: Arc::new(envelope),
             messaging: Messaging::new("websocket"),
             connection_span: true,
@@ -85,9 +87,35 @@ impl SocketTracing {
         self.open.count(&self.messaging)
     }
 
-    /// What came in a message; `None` if it is of a kind that carries no context.
-    pub(super) fn extract(&self, message: &impl Message) -> Option<Extraction> {
-        message.as_text().map(|text| self.envelope.extract(text))
+    /// A message without its frame, if it has one, and what came in it; `None` if it is of a kind that
+    /// carries no context.
+    pub(super) fn open<M: Message>(&self, message: M, is_framed: bool) -> (M, Option<Extraction>) {
+        if let Some(text) = message.as_text() {
+            let extraction = self.envelope.extract(text);
+            return (message, Some(extraction));
+        }
+        if !is_framed || message.as_binary().is_none() {
+            return (message, None);
+        }
+        match message.into_payload() {
+            Ok(framed) => {
+                let (payload, extraction) = self.frame.decode(&framed);
+                (M::from_binary(payload), Some(extraction))
+            }
+            Err(message) => (message, None),
+        }
+    }
+
+    /// A binary message with the context in its frame, as far as there is room.
+    pub(super) fn frame<M: Message>(&self, payload: &[u8], sending: &Sending) -> M {
+        let framed = self.frame.encode(payload, &sending.context());
+        let omitted = framed.len() > self.max_message_bytes;
+        let framed = match omitted {
+            true => self.frame.encode(payload, &TraceContext::new()),
+            false => framed,
+        };
+        describe(sending, framed.len(), omitted);
+        M::from_binary(framed.into())
     }
 
     /// A message with the event and its context in it, as far as there is room.
@@ -101,15 +129,21 @@ impl SocketTracing {
         if omitted {
             text = self.envelope.encode_with(event, &TraceContext::new())?;
         }
-        if sending.is_recording() {
-            let span = sending.cx().span();
-            let bytes = i64::try_from(text.len()).unwrap_or(i64::MAX);
-            span.set_attribute(KeyValue::new("messaging.message.body.size", bytes));
-            if omitted {
-                span.set_attribute(KeyValue::new("throughline.context.omitted", true));
-            }
-        }
+        describe(sending, text.len(), omitted);
         Ok(M::from_text(text))
+    }
+}
+
+/// Says on a span what became of its message.
+pub(super) fn describe(sending: &Sending, body_bytes: usize, omitted: bool) {
+    if !sending.is_recording() {
+        return;
+    }
+    let span = sending.cx().span();
+    let bytes = i64::try_from(body_bytes).unwrap_or(i64::MAX);
+    span.set_attribute(KeyValue::new("messaging.message.body.size", bytes));
+    if omitted {
+        span.set_attribute(KeyValue::new("throughline.context.omitted", true));
     }
 }
 

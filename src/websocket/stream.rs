@@ -2,6 +2,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
+use bytes::Bytes;
 use futures_core::{FusedStream, Stream};
 use futures_sink::Sink;
 use opentelemetry::trace::SpanKind;
@@ -10,7 +11,8 @@ use serde::Serialize;
 
 use super::connection::{Connection, Half, Noted};
 use super::halves::{self, ReceiveHalf, SendHalf};
-use super::{Envelope, Incoming, Message, SendError, SocketTracing};
+use super::socket_tracing::describe;
+use super::{Envelope, Incoming, Message, SendError, SocketTracing, Subprotocol};
 use crate::messaging::error_type;
 use crate::propagation::Extraction;
 
@@ -18,7 +20,8 @@ use crate::propagation::Extraction;
 ///
 /// [`send_traced`](Self::send_traced) sends an event in a span of its own, whose context goes along.
 /// Received messages come as [`Incoming`], with their context, to be worked on in a span. Messages that
-/// are sent through [`Sink`] go out as they are.
+/// are sent through [`Sink`] go out as they are: a binary one has to bring its
+/// [`Frame`](super::Frame) where both ends have agreed on it.
 ///
 /// ```no_run
 /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
@@ -63,6 +66,17 @@ impl<S> TracedWebSocket<S> {
 
     pub(super) fn of(socket: S, half: Half) -> Self {
         Self { inner: socket, half }
+    }
+
+    /// Keeps to what the handshake has agreed on: if the subprotocol says so, every binary message has a
+    /// [`Frame`](super::Frame) with its context. [`connect_traced`](super::connect_traced) and the
+    /// upgrades of axum call it by themselves.
+    #[must_use]
+    pub fn agreed(self, subprotocol: Option<&Subprotocol>) -> Self {
+        if let Some(subprotocol) = subprotocol {
+            self.half.connection().agree(subprotocol);
+        }
+        self
     }
 
     /// The envelope that reads and writes the context.
@@ -142,6 +156,59 @@ impl<S: Unpin> TracedWebSocket<S> {
         match &sent {
             Ok(()) => sending.succeeded(),
             Err(SendError::Encode(_)) => sending.failed(error_type::<serde_json::Error>()),
+            Err(_) => sending.failed(error_type::<S::Error>()),
+        }
+        sent
+    }
+
+    /// Sends a payload as a binary message in a `PRODUCER` span below the current one. The message carries
+    /// the context of that span if both ends have [agreed](Self::agreed) on frames; else it is the
+    /// payload. A future that is dropped is as that of [`send_traced`](Self::send_traced).
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+    /// # let (client, server) = throughline_testkit::websocket::pair().await;
+    /// use futures_util::StreamExt;
+    /// use throughline::context::TraceParent;
+    /// use throughline::otel::{ContextExt, ContextFuture};
+    /// use throughline::websocket::{Envelope, Message, Subprotocol, TracedWebSocket};
+    ///
+    /// let parent: TraceParent =
+    ///     "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".parse().unwrap();
+    /// let agreed = Subprotocol::of("images+throughline.v1");
+    /// let mut client = TracedWebSocket::new(client, Envelope::json()).agreed(Some(&agreed));
+    /// let mut server = TracedWebSocket::new(server, Envelope::json()).agreed(Some(&agreed));
+    ///
+    /// let cx = opentelemetry::Context::new().with_trace_context(parent.into());
+    /// client.send_binary_traced(b"\x89PNG").in_context(cx).await.unwrap();
+    /// let incoming = server.next().await.unwrap().unwrap();
+    /// assert_eq!(incoming.message.as_binary(), Some(&b"\x89PNG"[..]));
+    /// assert_eq!(incoming.context().parent(), Some(&parent));
+    /// # });
+    /// ```
+    ///
+    /// # Errors
+    /// If the socket cannot take it: then the message comes back in the error, with its frame.
+    pub async fn send_binary_traced<M>(
+        &mut self,
+        payload: &[u8],
+    ) -> Result<(), SendError<S::Error, M>>
+    where
+        M: Message,
+        S: Sink<M>,
+    {
+        let connection = Arc::clone(self.half.connection());
+        let sending = connection.send();
+        let message = match connection.is_framed() {
+            true => connection.tracing().frame(payload, &sending),
+            false => {
+                describe(&sending, payload.len(), false);
+                M::from_binary(Bytes::copy_from_slice(payload))
+            }
+        };
+        let sent = self.hand_over(message).await;
+        match &sent {
+            Ok(()) => sending.succeeded(),
             Err(_) => sending.failed(error_type::<S::Error>()),
         }
         sent

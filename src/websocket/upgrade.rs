@@ -2,7 +2,7 @@ use axum::extract::ws::{OnFailedUpgrade, WebSocket, WebSocketUpgrade};
 use axum::response::Response;
 use opentelemetry::Context;
 
-use super::{SocketTracing, TracedWebSocket};
+use super::{SocketTracing, Subprotocol, TracedWebSocket};
 use crate::otel::ContextFuture;
 
 /// Takes a request's context along when its connection becomes a WebSocket of axum.
@@ -11,7 +11,8 @@ use crate::otel::ContextFuture;
 /// fails, the callback is dropped without a call, and no connection has been opened.
 pub trait WebSocketUpgradeExt: sealed::Sealed {
     /// Like `on_upgrade`, with a traced socket for the callback. Its connection is a child of the
-    /// handshake's span.
+    /// handshake's span. Binary messages have frames if `protocols` was told of a [`Subprotocol`] that
+    /// says so, and the client has offered it.
     ///
     /// ```
     /// use axum::extract::ws::WebSocketUpgrade;
@@ -65,7 +66,10 @@ impl<F: OnFailedUpgrade> WebSocketUpgradeExt for WebSocketUpgrade<F> {
         Fut: Future<Output = ()> + Send + 'static,
     {
         let tracing = tracing.into();
-        self.on_upgrade_in_context(move |socket| callback(TracedWebSocket::new(socket, tracing)))
+        self.on_upgrade_in_context(move |socket| {
+            let agreed = socket.protocol().and_then(|name| name.to_str().ok()).map(Subprotocol::of);
+            callback(TracedWebSocket::new(socket, tracing).agreed(agreed.as_ref()))
+        })
     }
 
     fn on_upgrade_in_context<C, Fut>(self, callback: C) -> Response

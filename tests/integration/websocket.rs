@@ -17,6 +17,7 @@ use tokio_tungstenite::tungstenite::{self, Message as Frame};
 
 use super::http::PATIENCE;
 
+mod binary;
 mod connection;
 mod handshake;
 mod interleaved;

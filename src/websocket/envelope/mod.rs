@@ -215,11 +215,6 @@ impl Envelope {
         &self.propagator
     }
 
-    /// Whether `_trace` and `_sentry` are contexts to this envelope.
-    pub(super) fn reads_usual_placements(&self) -> bool {
-        self.read.knows("_trace") && self.read.knows("_sentry")
-    }
-
     /// What is written of a context, none of it too long to be read.
     fn fields(&self, context: &TraceContext) -> WrittenFields {
         let mut fields = WrittenFields::default();

@@ -2,7 +2,9 @@
 
 use std::process::{Child, Command, Stdio};
 
+use futures_util::{Sink, Stream};
 use throughline::propagation::Propagator;
+use throughline::websocket::{SocketTracing, Subprotocol};
 use tokio::net::TcpListener;
 use tokio::time::timeout;
 
@@ -12,10 +14,11 @@ use super::*;
 struct Peer(Child);
 
 impl Peer {
-    fn start(url: &str) -> Self {
+    fn start(url: &str, subprotocol: Option<&str>) -> Self {
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/js/test/peer.js");
         let child = Command::new("node")
             .args(["--experimental-websocket", "--no-warnings", script, url])
+            .args(subprotocol)
             .stdin(Stdio::null())
             .spawn();
         Self(child.unwrap_or_else(|error| panic!("node cannot be started: {error}")))
@@ -47,7 +50,7 @@ struct Answer {
 #[tokio::test]
 async fn javascript_and_rust_are_two_ends_of_one_trace() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let peer = Peer::start(&format!("ws://{}", listener.local_addr().unwrap()));
+    let peer = Peer::start(&format!("ws://{}", listener.local_addr().unwrap()), None);
     let (stream, _) = timeout(PATIENCE, listener.accept()).await.unwrap().unwrap();
     let socket = tokio_tungstenite::accept_async(stream).await.unwrap();
     let envelope = Envelope::json().propagation(Propagator::default().forward_baggage(true));
@@ -75,6 +78,42 @@ async fn javascript_and_rust_are_two_ends_of_one_trace() {
             None => assert!(parent.random(), "a trace that begins in Node has a random id"),
         }
     }
+    end(socket, peer).await;
+}
+
+#[tokio::test]
+async fn javascript_and_rust_frame_binary_messages_alike() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let peer = Peer::start(&format!("ws://{}", listener.local_addr().unwrap()), Some("chat"));
+    let (stream, _) = timeout(PATIENCE, listener.accept()).await.unwrap().unwrap();
+    let (socket, agreed) = super::binary::accept(stream, &["chat"]).await;
+    assert_eq!(agreed.as_ref().map(Subprotocol::as_str), Some("chat+throughline.v1"));
+    let envelope = Envelope::json().propagation(Propagator::default().forward_baggage(true));
+    let tracing = SocketTracing::new(envelope.clone()).propagate_only();
+    let mut socket = TracedWebSocket::new(socket, tracing).agreed(agreed.as_ref());
+
+    for (context, payload) in
+        contexts(&envelope).into_iter().zip([&b""[..], b"\x01\0\0", &[0xff; 9000], b"x"])
+    {
+        let cx = Context::new().with_trace_context(context.clone());
+        socket.send_binary_traced(payload).in_context(cx).await.unwrap();
+        let incoming = timeout(PATIENCE, socket.next()).await.unwrap().unwrap().unwrap();
+        assert_eq!(incoming.message, Frame::binary(payload.to_vec()));
+        assert!(incoming.extraction.refused.is_empty());
+        let found = incoming.context();
+        assert_eq!(found.trace_state().as_str(), context.trace_state().as_str());
+        if let Some(sent) = context.parent() {
+            assert_eq!(found.parent().unwrap().trace_id(), sent.trace_id());
+            assert_ne!(found.parent().unwrap().parent_id(), sent.parent_id());
+        }
+    }
+    end(socket, peer).await;
+}
+
+async fn end<S>(mut socket: TracedWebSocket<S>, peer: Peer)
+where
+    S: Sink<Frame, Error = tungstenite::Error> + Stream<Item = tungstenite::Result<Frame>> + Unpin,
+{
     let goodbye = CloseFrame { code: CloseCode::Normal, reason: "".into() };
     socket.send(Frame::Close(Some(goodbye))).await.unwrap();
     while let Some(Ok(_)) = socket.next().await {}

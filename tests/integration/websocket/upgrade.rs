@@ -139,3 +139,38 @@ async fn a_client_that_is_gone_at_the_upgrade_ends_what_it_began() {
     let span = finished(&spans, 1).await.remove(0);
     assert_eq!((span.name.as_str(), span.is_error()), ("connection", true));
 }
+
+#[cfg(feature = "websocket-connect")]
+#[tokio::test]
+async fn a_client_and_axum_agree_on_frames_by_themselves() {
+    use throughline::websocket::connect_traced;
+    use tokio_tungstenite::tungstenite::Message;
+    use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+
+    let spans = CheckedSpans::for_service("runner");
+    let there = tracing(&spans.service("broker"));
+    let echo = move |upgrade: WebSocketUpgrade| async move {
+        let upgrade = upgrade.protocols(["chat+throughline.v1", "chat"]);
+        upgrade.on_upgrade_traced(there, async |mut socket| {
+            while let Some(Ok(incoming)) = socket.next().await {
+                let is_framed = incoming.context().parent().is_some();
+                let payload = incoming.message.into_data();
+                assert_eq!(is_framed, payload[..] == *b"framed");
+                socket.send_binary_traced(&payload).await.unwrap();
+            }
+        })
+    };
+    let address = serve(Router::new().route("/chat", any(echo))).await;
+    for (offered, payload) in [("chat+throughline.v1, chat", b"framed"), ("chat", b"simple")] {
+        let mut request = format!("ws://{address}/chat").into_client_request().unwrap();
+        request.headers_mut().insert("sec-websocket-protocol", offered.parse().unwrap());
+        let (mut socket, _) = connect_traced(request, tracing(&spans)).await.unwrap();
+        socket.send_binary_traced(payload).await.unwrap();
+        let incoming = socket.next().await.unwrap().unwrap();
+        assert_eq!(incoming.message, Message::binary(&payload[..]));
+        assert_eq!(incoming.context().parent().is_some(), payload == b"framed");
+        socket.close().await.unwrap();
+        while socket.next().await.is_some() {}
+    }
+    finished(&spans, 8).await;
+}

@@ -15,6 +15,7 @@ use std::fmt;
 mod broadcast;
 mod error;
 mod instruments;
+mod intake;
 mod page;
 mod processor;
 mod routes;

@@ -3,6 +3,7 @@
 mod bed;
 mod database;
 mod gate;
+mod nats;
 mod process;
 mod request;
 mod socket;
@@ -12,6 +13,7 @@ mod target;
 pub(crate) use bed::{Bed, Fleet, SECRET, Service, lives, sh, summary};
 pub(crate) use database::Database;
 pub(crate) use gate::Gate;
+pub(crate) use nats::Nats;
 pub(crate) use process::{Ended, Process};
 pub(crate) use request::{Answer, order, post, post_event};
 pub(crate) use socket::Socket;

@@ -197,17 +197,28 @@ async fn an_event_that_the_server_does_not_take_is_refused_for_good() {
 }
 
 #[tokio::test]
-async fn a_stream_that_is_lost_is_made_anew() {
+async fn a_stream_that_is_lost_is_made_anew_by_either_side() {
     let (bed, nats) = (Bed::new().await, Nats::start().await);
-    let fleet = bed.fleet_over(&nats).await;
+    let api = bed.api(&nats.url()).await;
+    let broker = bed.broker(&api.url).await;
+    let mut socket = Socket::acknowledged(&broker.url).await;
     nats.delete_stream().await;
-    let mut socket = Socket::acknowledged(&fleet.broker.url).await;
     socket.send_event(&event(1, "x")).await;
     assert_eq!(socket.answer().await, ack(1));
-    assert_eq!(nats.emptied().await.last_sequence, 1);
+
+    let persistence = bed.service("persistence", &["--bus", &nats.url()]).await;
+    nats.emptied().await;
+    nats.delete_stream().await;
+    persistence.process.warns("no events come, again in").await;
+    socket.send_event(&event(2, "x")).await;
+    assert_eq!(socket.answer().await, ack(2));
+    bed.spans_with(2, "persistent-processor").await;
+    nats.emptied().await;
     socket.close().await;
-    fleet.stop().await;
-    assert_eq!(bed.database().numbers().await, [1]);
+    for service in [broker, api, persistence] {
+        service.stop().await;
+    }
+    assert_eq!(bed.database().numbers().await, [1, 2]);
 }
 
 /// The spans of the attempts to persist an event, which are children of the one that published it.

@@ -107,8 +107,6 @@ mod observed;
 mod outcome;
 mod query;
 #[cfg(test)]
-mod recorded;
-#[cfg(test)]
 mod recorded_metrics;
 mod request_view;
 mod response_view;

@@ -46,6 +46,9 @@ mod opener;
 mod ot;
 #[cfg(feature = "sdk")]
 mod ratio;
+#[cfg(test)]
+#[cfg_attr(not(feature = "http"), expect(dead_code, reason = "HTTP layers ask more of a span"))]
+pub(crate) mod recorded;
 mod refused;
 #[cfg(feature = "sdk")]
 mod sampler;

@@ -133,3 +133,65 @@ pub(crate) fn scope() -> InstrumentationScope {
         .with_version(env!("CARGO_PKG_VERSION"))
         .build()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use opentelemetry::trace::noop::NoopTracerProvider;
+    use opentelemetry_sdk::trace::Sampler;
+
+    use super::*;
+    use crate::context::{TraceContext, TraceParent};
+    use crate::otel::ContextExt;
+    use crate::otel::recorded::Recorded;
+
+    const UNSAMPLED: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00";
+
+    fn described(spans: &Opener, parent: &Context, expect_recording: bool) -> usize {
+        let times = Cell::new(0);
+        let opening = Opening {
+            kind: SpanKind::Server,
+            plain_name: "GET",
+            links: Vec::new(),
+            hint: Vec::new(),
+            expect_recording,
+        };
+        let opened = spans.open(parent, opening, || {
+            times.set(times.get() + 1);
+            Description { name: "GET /".into(), attributes: vec![KeyValue::new("a", 1)] }
+        });
+        opened.cx.span().end();
+        times.get()
+    }
+
+    fn unsampled() -> Context {
+        let parent: TraceParent = UNSAMPLED.parse().unwrap();
+        Context::new().with_trace_context(TraceContext::from(parent))
+    }
+
+    #[test]
+    fn without_an_sdk_nothing_is_described_after_the_first_span() {
+        let spans = Opener::of(&NoopTracerProvider::new());
+        described(&spans, &Context::new(), true);
+        assert_eq!(described(&spans, &Context::new(), true), 0);
+        assert_eq!(described(&spans, &unsampled(), true), 0);
+    }
+
+    #[test]
+    fn a_span_that_the_parents_decision_drops_is_not_described() {
+        let recorded = Recorded::default();
+        let spans = Opener::of(&recorded.provider());
+        assert_eq!(described(&spans, &unsampled(), false), 0);
+        assert_eq!(described(&spans, &Context::new(), true), 1);
+    }
+
+    #[test]
+    fn a_span_that_is_recorded_against_the_parents_decision_is_described_all_the_same() {
+        let recorded = Recorded::default();
+        let spans = Opener::of(&recorded.sampled_by(Sampler::AlwaysOn));
+        assert_eq!(described(&spans, &unsampled(), false), 1);
+        let span = recorded.one();
+        assert_eq!((span.name.as_ref(), span.attributes.len()), ("GET /", 1));
+    }
+}

@@ -14,7 +14,7 @@ use crate::limits::SERVER_START_TIME;
 /// files in a temporary folder.
 ///
 /// Dropping it ends the server and removes the folder. It also ends with this process, however that
-/// ends.
+/// ends. [`stop`](Self::stop) and [`restart`](Self::restart) are an outage that loses nothing.
 ///
 /// ```
 /// use throughline_testkit::NatsServer;
@@ -27,7 +27,7 @@ use crate::limits::SERVER_START_TIME;
 pub struct NatsServer {
     server: Child,
     url: String,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl NatsServer {
@@ -41,12 +41,35 @@ impl NatsServer {
 
     fn start_from(program: &str) -> io::Result<Self> {
         let folder = TempDir::new()?;
-        let server = command(program, folder.path()).spawn()?;
+        let server = command(program, ANY_PORT, folder.path()).spawn()?;
         // From here on, an early return ends the server too.
-        let mut own = Self { server, url: String::new(), _folder: folder };
-        let output = own.server.stderr.take().ok_or_else(|| io::Error::other("no output"))?;
-        own.url = wait_until_ready(&lines(output))?;
+        let mut own = Self { server, url: String::new(), folder };
+        own.wait_until_ready()?;
         Ok(own)
+    }
+
+    /// Ends the server; its files stay.
+    pub fn stop(&mut self) {
+        drop(self.server.stdin.take());
+        // Nothing can be done about a server that has ended already.
+        let _ = self.server.wait();
+    }
+
+    /// Starts it again where it was, with what it has stored, and waits until it takes connections.
+    ///
+    /// # Errors
+    /// If somebody else has taken its port, or it does not start within [`SERVER_START_TIME`].
+    pub fn restart(&mut self) -> io::Result<()> {
+        self.stop();
+        let port = self.url.rsplit(':').next().unwrap_or(ANY_PORT).to_owned();
+        self.server = command("nats-server", &port, self.folder.path()).spawn()?;
+        self.wait_until_ready()
+    }
+
+    fn wait_until_ready(&mut self) -> io::Result<()> {
+        let output = self.server.stderr.take().ok_or_else(|| io::Error::other("no output"))?;
+        self.url = wait_until_ready(&lines(output))?;
+        Ok(())
     }
 
     /// Where it listens.
@@ -58,19 +81,17 @@ impl NatsServer {
 
 impl Drop for NatsServer {
     fn drop(&mut self) {
-        drop(self.server.stdin.take());
-        // Nothing can be done about a server that has ended already.
-        let _ = self.server.wait();
+        self.stop();
     }
 }
 
 /// A server that ends when the shell's input does.
-fn command(program: &str, folder: &Path) -> Command {
+fn command(program: &str, port: &str, folder: &Path) -> Command {
     let path = env::var_os("PATH").unwrap_or_default();
     let mut command = Command::new("sh");
     command
         .args(["-c", UNTIL_INPUT_ENDS, program])
-        .args(["--addr", "127.0.0.1", "--port", "-1", "--jetstream", "--store_dir"])
+        .args(["--addr", "127.0.0.1", "--port", port, "--jetstream", "--store_dir"])
         .arg(folder)
         // Where Debian puts it is in root's path only.
         .env("PATH", [path.as_os_str(), "/usr/sbin".as_ref()].join(":".as_ref()))
@@ -118,6 +139,9 @@ server=$!
 wait $server
 "#;
 
+/// What makes the server choose one.
+const ANY_PORT: &str = "-1";
+
 const LISTENING: &str = "Listening for client connections on ";
 const READY: &str = "Server is ready";
 const INSTALL: &str = "Debian's package is `nats-server`";
@@ -135,7 +159,7 @@ mod tests {
     #[test]
     fn a_server_ends_with_its_handle_and_leaves_nothing() {
         let server = NatsServer::start().unwrap();
-        let (address, folder) = (address(&server), server._folder.path().to_owned());
+        let (address, folder) = (address(&server), server.folder.path().to_owned());
         TcpStream::connect(&address).unwrap();
         drop(server);
         TcpStream::connect(&address).unwrap_err();
@@ -150,6 +174,19 @@ mod tests {
         drop(server.server.stdin.take());
         server.server.wait().unwrap();
         TcpStream::connect(&address).unwrap_err();
+    }
+
+    #[test]
+    fn a_server_comes_back_at_its_address_with_its_files() {
+        let mut server = NatsServer::start().unwrap();
+        let (url, file) = (server.url().to_owned(), server.folder.path().join("jetstream/kept"));
+        std::fs::write(&file, "kept").unwrap();
+        server.stop();
+        TcpStream::connect(address(&server)).unwrap_err();
+        server.restart().unwrap();
+        assert_eq!(server.url(), url);
+        TcpStream::connect(address(&server)).unwrap();
+        assert!(file.exists());
     }
 
     #[test]

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use http::Uri;
 
+use crate::event_stream::StreamAddress;
 use crate::secret::Secret;
 
 /// One trace from a runner's process over WebSocket, HTTP and a database to a web page.
@@ -48,9 +49,10 @@ pub(crate) struct DemoOptions {
     #[arg(long)]
     pub(crate) full: bool,
 
-    /// How the API hands events to persistence.
-    #[arg(long, value_enum, default_value_t)]
-    pub(crate) bus: DemoBus,
+    /// How the API hands events to persistence: http, inprocess (persistence lives in the API's
+    /// process), or the nats:// address of a server with JetStream.
+    #[arg(long, value_name = "BUS", default_value = "http")]
+    pub(crate) bus: Bus,
 
     /// Database to write to; a fresh file by default.
     #[arg(long, value_name = "URL")]
@@ -67,15 +69,6 @@ pub(crate) struct DemoOptions {
     /// Command to run instead of the default plan, which builds a small crate.
     #[arg(last = true, value_name = "COMMAND")]
     pub(crate) build: Vec<OsString>,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub(crate) enum DemoBus {
-    /// Persistence is a process of its own and is called over HTTP.
-    #[default]
-    Http,
-    /// Persistence lives in the API's process.
-    Inprocess,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -141,8 +134,9 @@ pub(crate) struct ApiOptions {
     #[arg(long, env, hide_env_values = true, value_name = "SECRET")]
     pub(crate) shared_secret: Secret,
 
-    /// Where persistence is: its http:// address, or inprocess.
-    #[arg(long, env, value_name = "BUS", default_value = "inprocess")]
+    /// Where persistence is: its http:// address, inprocess, or the nats:// address of a server whose
+    /// stream it takes events from.
+    #[arg(long, env, hide_env_values = true, value_name = "BUS", default_value = "inprocess")]
     pub(crate) bus: Bus,
 
     /// Database of persistence, if it lives in this process.
@@ -159,8 +153,9 @@ pub(crate) struct PersistenceOptions {
     #[arg(long, env, hide_env_values = true, value_name = "SECRET")]
     pub(crate) shared_secret: Secret,
 
-    /// How events come in: http means the address of --listen.
-    #[arg(long, env, value_name = "BUS", default_value = "http")]
+    /// How events come in: http means the address of --listen; a nats:// address, also out of the
+    /// stream there.
+    #[arg(long, env, hide_env_values = true, value_name = "BUS", default_value = "http")]
     pub(crate) bus: Bus,
 
     /// Database to write to.
@@ -185,9 +180,18 @@ pub(crate) struct Listen {
 /// How events get from the API to persistence.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Bus {
+    /// Persistence lives in the API's process.
     InProcess,
     /// The address of persistence; none for persistence itself.
     Http(Option<Uri>),
+    /// A stream between them.
+    Stream(StreamAddress),
+}
+
+impl Default for Bus {
+    fn default() -> Self {
+        Self::Http(None)
+    }
 }
 
 impl std::str::FromStr for Bus {
@@ -197,12 +201,13 @@ impl std::str::FromStr for Bus {
         match text {
             "inprocess" => Ok(Self::InProcess),
             "http" => Ok(Self::Http(None)),
-            _ if text.starts_with("nats://") => {
-                Err("this version has no NATS bus: use inprocess or http://…".to_owned())
-            }
+            _ if text.starts_with("nats://") => text.parse().map(Self::Stream),
             _ => match text.parse::<Uri>() {
                 Ok(uri) if uri.scheme_str() == Some("http") => Ok(Self::Http(Some(uri))),
-                _ => Err("expected inprocess or the http:// address of persistence".to_owned()),
+                _ => Err(
+                    "expected inprocess, the http:// address of persistence, or nats://host:port"
+                        .to_owned(),
+                ),
             },
         }
     }
@@ -230,8 +235,11 @@ mod tests {
 
     #[test]
     fn a_bus_that_is_not_there_is_refused_with_what_is() {
-        assert!("nats://127.0.0.1".parse::<Bus>().unwrap_err().contains("inprocess"));
-        assert!("ftp://x".parse::<Bus>().unwrap_err().contains("http://"));
+        for text in ["ftp://x", "nats", "https://x", "nats:x"] {
+            let refused = text.parse::<Bus>().unwrap_err();
+            assert!(refused.contains("inprocess") && refused.contains("nats://"), "{refused}");
+        }
         assert_eq!("inprocess".parse::<Bus>(), Ok(Bus::InProcess));
+        assert!(matches!("nats://127.0.0.1:4222".parse::<Bus>(), Ok(Bus::Stream(_))));
     }
 }

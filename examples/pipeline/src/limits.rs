@@ -88,6 +88,43 @@ pub(crate) const TELEMETRY_FLUSH: Duration = Duration::from_secs(5);
 /// Longer than [`DATABASE_TIMEOUT`], so that the reason arrives instead of a timeout.
 pub(crate) const POST_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Bytes of events that wait in the stream for persistence. When it is full, the API takes no more:
+/// a runner's outbox then fills and slows its build.
+pub(crate) const STREAM_BYTES: i64 = 256 * 1024 * 1024;
+
+/// Time after which the stream drops an event that persistence has not taken. Far above any outage
+/// that somebody means to mend.
+pub(crate) const STREAM_AGE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+/// Time in which the stream knows an event that is sent again. The ledger of events knows it for ever,
+/// so this saves work only; a runner gives up sooner, see [`RUNNER_DRAIN`].
+pub(crate) const STREAM_RESENT: Duration = Duration::from_secs(2 * 60);
+
+/// Time for the NATS server to answer. Shorter than [`POST_TIMEOUT`], so that the reason arrives.
+pub(crate) const STREAM_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Messages that wait in a service while the NATS server is away.
+pub(crate) const STREAM_QUEUE: usize = 64;
+
+/// Time after which an event that was delivered and not acknowledged is delivered again. Above what a
+/// commit takes, with [`DATABASE_TIMEOUT`]; after a kill, one event waits as long.
+pub(crate) const STREAM_ACK_WAIT: Duration = Duration::from_secs(10);
+
+/// Deliveries of one event before it is given up, with at most [`STREAM_RETRY_MAX`] between them: a
+/// database may be away for eight hours. An event that ends the process each time does so for 80
+/// minutes.
+pub(crate) const STREAM_DELIVERIES: i64 = 500;
+
+/// Longest wait before an event is delivered again.
+pub(crate) const STREAM_RETRY_MAX: Duration = Duration::from_secs(60);
+
+/// Time that one request for an event waits at the NATS server.
+pub(crate) const STREAM_PULL: Duration = Duration::from_secs(30);
+
+/// Time between two signs that a request for an event is still known. After twice as long without one,
+/// it is made anew.
+pub(crate) const STREAM_HEARTBEAT: Duration = Duration::from_secs(5);
+
 /// Longest answer that is read from a service, in bytes. Answers are one line of JSON.
 pub(crate) const MAX_ANSWER_BYTES: usize = 64 * 1024;
 

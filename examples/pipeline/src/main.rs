@@ -11,6 +11,7 @@ mod broker;
 mod cli;
 mod demo;
 mod event;
+mod event_stream;
 mod limits;
 mod persistence;
 mod post;

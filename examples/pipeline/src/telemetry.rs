@@ -14,9 +14,11 @@ use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::metrics::SdkMeterProvider;
 use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider, ShouldSample};
 use throughline::http::ServerLayer;
+use throughline::nats::Nats;
 use throughline::otel::ParentBased;
 use throughline::propagation::{Propagator, SentryConfig};
 
+use crate::event_stream::EventStream;
 use crate::limits::TELEMETRY_FLUSH;
 
 /// The providers of one service.
@@ -88,6 +90,15 @@ impl Telemetry {
             .tracer_provider(self.tracers.clone())
             .meter_provider(self.meters.clone())
             .route(|request| request.extensions().get().map(MatchedPath::as_str))
+    }
+
+    /// How messages of the stream are traced.
+    pub(crate) fn nats(&self, stream: &EventStream) -> Nats {
+        Nats::new()
+            .propagation(self.propagator.clone())
+            .tracer_provider(self.tracers.clone())
+            .meter_provider(self.meters.clone())
+            .subject_template(stream.subject_template())
     }
 
     pub(crate) fn tracers(&self) -> &SdkTracerProvider {

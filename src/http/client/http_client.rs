@@ -37,7 +37,7 @@ mod tests {
 
     use super::*;
     use crate::http::ClientLayer;
-    use crate::http::recorded::Recorded;
+    use crate::otel::recorded::Recorded;
 
     /// Answers with the trace header that it was sent.
     #[derive(Debug)]

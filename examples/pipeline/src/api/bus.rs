@@ -1,4 +1,4 @@
-//! From the API to persistence: a call in the same process, or HTTP.
+//! From the API to persistence: a call in the same process, HTTP, or a stream.
 
 use std::sync::Arc;
 
@@ -7,6 +7,7 @@ use axum::Router;
 use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 
+use super::publisher::Publisher;
 use crate::cli::{ApiOptions, Bus};
 use crate::event::RunnerEvent;
 use crate::persistence::{self, Persistence};
@@ -20,6 +21,8 @@ pub(super) enum EventBus {
     InProcess { persistence: Arc<Persistence>, telemetry: Box<Telemetry> },
     /// Persistence is another process.
     Http(Box<Post>),
+    /// Persistence is another process, and need not run yet.
+    Stream(Box<Publisher>),
 }
 
 impl EventBus {
@@ -38,6 +41,9 @@ impl EventBus {
                 let post = Post::new(address, "/events", &options.shared_secret, own)?;
                 Ok(Self::Http(Box::new(post)))
             }
+            Bus::Stream(address) => {
+                Ok(Self::Stream(Box::new(Publisher::connect(address, own).await?)))
+            }
             Bus::Http(None) => Err(anyhow::anyhow!(
                 "--bus needs the address of persistence, such as http://…:4300"
             )),
@@ -45,7 +51,7 @@ impl EventBus {
         .context("the API has no way to persistence")
     }
 
-    /// Hands an event on. When this returns, the event is committed.
+    /// Hands an event on. When this returns, the event is committed, or stored in the stream.
     pub(super) async fn publish(&self, event: &RunnerEvent, text: &str) -> Result<(), Refusal> {
         match self {
             Self::InProcess { persistence, .. } => {
@@ -58,6 +64,7 @@ impl EventBus {
                     Err(Refusal::unavailable(format!("persistence did not take it: {reason}")))
                 }
             },
+            Self::Stream(publisher) => publisher.publish(event, text).await,
         }
     }
 
@@ -65,7 +72,7 @@ impl EventBus {
     pub(super) fn pages(&self) -> Router {
         match self {
             Self::InProcess { persistence, .. } => Arc::clone(persistence).page_router(),
-            Self::Http(_) => Router::new(),
+            Self::Http(_) | Self::Stream(_) => Router::new(),
         }
     }
 

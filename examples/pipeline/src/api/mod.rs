@@ -1,6 +1,7 @@
 //! Takes events from brokers and hands them to persistence.
 
 mod bus;
+mod publisher;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -70,7 +71,7 @@ struct Api {
     refused: Counter<u64>,
 }
 
-/// `POST /api/runner/events`: answers 200 when the event is committed; 401, 413 and 422 for what
+/// `POST /api/runner/events`: answers 200 when the bus has the event for good; 401, 413 and 422 for what
 /// sending again cannot cure; 503 for what it can.
 async fn take_event(State(api): State<Arc<Api>>, request: Request) -> Response {
     match api.take(request).await {

@@ -11,7 +11,7 @@ use anyhow::Context as _;
 use throughline_testkit::{OtlpReceiver, SpanRecord};
 use uuid::Uuid;
 
-use crate::cli::{DemoBus, DemoOptions, Victim};
+use crate::cli::{Bus, DemoOptions, Victim};
 use crate::limits::{DEMO_KILL_AFTER, DRAIN};
 use crate::serve::stop_on_signal;
 use report::{Loss, Report};
@@ -30,7 +30,7 @@ pub(crate) async fn run(options: DemoOptions) -> anyhow::Result<ExitCode> {
         None => fresh_database()?,
     };
     eprintln!("pipeline demo: starting persistence, api and broker");
-    let mut fleet = Fleet::start(&receiver.endpoint(), options.bus, &database).await?;
+    let mut fleet = Fleet::start(&receiver.endpoint(), &options.bus, &database).await?;
     eprintln!("pipeline demo: the page with todos and tool calls is {}", fleet.page());
 
     let ended = {
@@ -38,7 +38,7 @@ pub(crate) async fn run(options: DemoOptions) -> anyhow::Result<ExitCode> {
         let stop_runner = runner.stopper();
         let running = runner.wait();
         tokio::pin!(running);
-        let killing = kill(options.kill, options.bus, &receiver, &mut fleet);
+        let killing = kill(options.kill, &options.bus, &receiver, &mut fleet);
         tokio::select! {
             ended = &mut running => {
                 if let Some(victim) = options.kill {
@@ -61,6 +61,10 @@ pub(crate) async fn run(options: DemoOptions) -> anyhow::Result<ExitCode> {
             }
         }
     };
+    if let Bus::Stream(_) = options.bus {
+        // What is acknowledged is in the stream, and on its way to the database.
+        ledger::wait_for(ended.summary.events, &database, &ended.summary.command_id).await?;
+    }
     if options.stay {
         eprintln!("pipeline demo: press Ctrl-C to see the trace; the page stays until then");
         stop.cancelled().await;
@@ -89,12 +93,12 @@ fn verdict(ended: &RunnerEnd, report: &Report<'_>) -> ExitCode {
 /// kill, it waits for ever.
 async fn kill(
     victim: Option<Victim>,
-    bus: DemoBus,
+    bus: &Bus,
     receiver: &OtlpReceiver,
     fleet: &mut Fleet,
 ) -> anyhow::Result<()> {
     let Some(victim) = victim else { return std::future::pending().await };
-    if bus == DemoBus::Inprocess && victim == Victim::Persistence {
+    if *bus == Bus::InProcess && victim == Victim::Persistence {
         anyhow::bail!("with --bus inprocess, persistence is in the API's process: --kill api");
     }
     let stored = |spans: &[SpanRecord]| {

@@ -12,7 +12,7 @@ use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 use uuid::Uuid;
 
-use crate::cli::{DemoBus, Victim};
+use crate::cli::{Bus, Victim};
 use crate::limits::{DRAIN, TELEMETRY_FLUSH};
 
 /// Everything but the runner.
@@ -43,18 +43,27 @@ impl Fleet {
     ///
     /// # Errors
     /// If one of them does not become ready.
-    pub(super) async fn start(otlp: &str, bus: DemoBus, database: &str) -> anyhow::Result<Self> {
+    pub(super) async fn start(otlp: &str, bus: &Bus, database: &str) -> anyhow::Result<Self> {
         let setup = Setup {
             otlp: otlp.to_owned(),
             secret: Uuid::new_v4().to_string(),
             database: database.to_owned(),
         };
         let (persistence, bus) = match bus {
-            DemoBus::Inprocess => (None, "inprocess".to_owned()),
-            DemoBus::Http => {
+            Bus::InProcess => (None, "inprocess".to_owned()),
+            Bus::Http(None) => {
                 let service = Service::start("persistence", &setup, Vec::new()).await?;
                 let url = service.url.clone();
                 (Some(service), url)
+            }
+            Bus::Stream(address) => {
+                // Not the stream of services that run at the same server.
+                let url = address.clone().or_stream("pipeline-demo").to_url();
+                let arguments = vec!["--bus".to_owned(), url.clone()];
+                (Some(Service::start("persistence", &setup, arguments).await?), url)
+            }
+            Bus::Http(Some(_)) => {
+                bail!("the demo starts persistence itself: --bus http, inprocess or nats://…")
             }
         };
         let api = Service::start("api", &setup, vec!["--bus".to_owned(), bus]).await?;

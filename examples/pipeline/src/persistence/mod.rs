@@ -18,6 +18,7 @@ mod broadcast;
 mod collector;
 mod error;
 mod instruments;
+mod intake;
 mod module;
 mod page;
 mod processor;

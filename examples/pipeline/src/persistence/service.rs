@@ -8,15 +8,17 @@ use tokio_util::sync::CancellationToken;
 
 use super::collector::Collector;
 use super::instruments::Instruments;
+use super::intake::Intake;
 use super::{OpenError, Persistence};
 use crate::cli::{Bus, PersistenceOptions};
+use crate::limits::DRAIN;
 use crate::serve::{serve, stop_on_signal};
 use crate::telemetry::{Telemetry, traces_endpoint};
 
 /// Serves until it is told to stop.
 ///
 /// # Errors
-/// If the database cannot be opened, or the address is taken.
+/// If the database cannot be opened, the stream cannot be had, or the address is taken.
 pub(crate) async fn run(options: PersistenceOptions) -> anyhow::Result<ExitCode> {
     if options.bus == Bus::InProcess {
         anyhow::bail!(
@@ -26,8 +28,19 @@ pub(crate) async fn run(options: PersistenceOptions) -> anyhow::Result<ExitCode>
     let telemetry = Telemetry::start("persistence")?;
     let stop = stop_on_signal()?;
     let persistence = open(&options.database, &telemetry, &stop).await?;
+    let intake = match &options.bus {
+        Bus::Stream(address) => {
+            let intake = Intake::connect(address, &persistence, &telemetry).await?;
+            Some(tokio::spawn(intake.run(stop.clone())))
+        }
+        Bus::Http(_) | Bus::InProcess => None,
+    };
     let routes = Arc::clone(&persistence).router(options.shared_secret, telemetry.server_layer());
     serve("persistence", options.listen.address, routes, stop).await?;
+    if let Some(intake) = intake {
+        // An event that takes longer is rolled back, and comes again.
+        let _ = tokio::time::timeout(DRAIN, intake).await;
+    }
     persistence.close().await;
     telemetry.shutdown().await;
     Ok(ExitCode::SUCCESS)

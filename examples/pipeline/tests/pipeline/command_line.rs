@@ -13,7 +13,7 @@ async fn the_help_of_each_command_names_its_flags_and_variables() {
         "--on-command",
         "[-- <COMMAND>...]",
     ];
-    let bus = ["--bus", "[env: BUS=]", "--database", "[env: DATABASE_URL="];
+    let bus = ["--bus", "[env: BUS]", "nats://", "--database", "[env: DATABASE_URL="];
     let broker = ["--event-target", "[env: EVENT_TARGET=]"];
     let demo = [
         "--full",
@@ -66,7 +66,7 @@ async fn a_bad_command_line_is_refused_with_what_is_allowed() {
     for (arguments, reason) in [
         (&["deploy"][..], "unrecognized subcommand"),
         (&["demo", "--kill", "runner"], "[possible values: broker, api, persistence]"),
-        (&["demo", "--bus", "nats"], "[possible values: http, inprocess]"),
+        (&["demo", "--bus", "nats"], "expected inprocess, the http:// address"),
         (&["runner"], "--broker-url <URL>"),
         (
             &["runner", "--broker-url", "ws://x", "--plan", "x.toml", "--", "true"],
@@ -80,9 +80,13 @@ async fn a_bad_command_line_is_refused_with_what_is_allowed() {
         ),
         (
             &["api", "--shared-secret", "x", "--bus", "ftp://x"],
-            "expected inprocess or the http:// address",
+            "expected inprocess, the http:// address of persistence, or nats://",
         ),
-        (&["api", "--shared-secret", "x", "--bus", "nats://x"], "use inprocess or http://"),
+        (&["api", "--shared-secret", "x", "--bus", "nats://"], "expected nats://host:port"),
+        (
+            &["persistence", "--shared-secret", "x", "--bus", "nats://x/a.b"],
+            "with a name of letters",
+        ),
     ] {
         let ended = run(&bed, arguments, &[]).await;
         assert_eq!(ended.code(), 2, "{arguments:?}: {ended:#?}");
@@ -116,10 +120,21 @@ async fn a_setting_that_cannot_work_is_refused_at_the_start() {
             "must be a file",
         ),
         (&["persistence", "--shared-secret", "x", "--bus", "inprocess"], "start `pipeline api`"),
+        (&["demo", "--bus", "http://x", "--", "true"], "the demo starts persistence itself"),
+        (
+            &["api", "--shared-secret", "x", "--bus", "nats://ann:pass@127.0.0.1:1"],
+            "no NATS server takes connections at 127.0.0.1:1: start one with `nats-server --jetstream`",
+        ),
+        (
+            &["persistence", "--shared-secret", "x", "--bus", "nats://no-such-host.invalid"],
+            "no NATS server takes connections at no-such-host.invalid:4222",
+        ),
+        (&["demo", "--bus", "nats://127.0.0.1:1", "--", "true"], "start one with `nats-server"),
     ] {
         let ended = run(&bed, arguments, &[]).await;
         assert_eq!(ended.code(), 1, "{arguments:?}: {ended:#?}");
         assert!(ended.stderr.join("\n").contains(reason), "{arguments:?}: {ended:#?}");
+        assert!(!ended.warned("ann:pass"), "{ended:#?}");
     }
 }
 

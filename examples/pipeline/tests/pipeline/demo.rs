@@ -1,10 +1,11 @@
 //! The one command that a newcomer runs.
 
-use crate::harness::{Bed, Ended, Gate, Process, lives, sh};
+use crate::harness::{Bed, Ended, Gate, Nats, Process, lives, sh};
 
 #[tokio::test]
 async fn the_demo_ends_with_one_unbroken_trace() {
-    for bus in ["http", "inprocess"] {
+    let nats = Nats::start().await;
+    for bus in ["http", "inprocess", nats.server_url()] {
         let bed = Bed::new().await;
         let mut arguments = vec!["--bus", bus];
         arguments.extend(sh("echo one; echo two >&2"));
@@ -93,26 +94,34 @@ async fn a_service_that_cannot_start_ends_the_demo_with_the_reason() {
 
 #[tokio::test]
 async fn events_survive_the_kill_of_the_broker() {
-    survives_the_kill_of("broker").await;
+    survives_the_kill_of("broker", "http").await;
 }
 
 #[tokio::test]
 async fn events_survive_the_kill_of_the_api() {
-    survives_the_kill_of("api").await;
+    survives_the_kill_of("api", "http").await;
 }
 
 #[tokio::test]
 async fn events_survive_the_kill_of_persistence() {
-    survives_the_kill_of("persistence").await;
+    survives_the_kill_of("persistence", "http").await;
+}
+
+#[tokio::test]
+async fn events_survive_the_kill_of_either_side_of_the_stream() {
+    let nats = Nats::start().await;
+    for service in ["api", "persistence"] {
+        survives_the_kill_of(service, nats.server_url()).await;
+    }
 }
 
 /// The script does not end before the kill, so that it is in mid-run on a machine of any speed.
-async fn survives_the_kill_of(service: &str) {
+async fn survives_the_kill_of(service: &str, bus: &str) {
     let bed = Bed::new().await;
     let mut gate = Gate::new(bed.folder());
     let lines = "i=0; while [ $i -lt 300 ]; do i=$((i+1)); echo line $i; done";
     let script = gate.between(lines, "echo line 301");
-    let mut arguments = vec!["--full", "--kill", service];
+    let mut arguments = vec!["--full", "--kill", service, "--bus", bus];
     arguments.extend(sh(&script));
     let demo = bed.demo(&arguments);
     demo.warns(&format!("killing {service} and starting it again")).await;

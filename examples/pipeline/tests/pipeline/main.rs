@@ -33,4 +33,6 @@ mod secrets;
 #[cfg(test)]
 mod stopping;
 #[cfg(test)]
+mod streamed;
+#[cfg(test)]
 mod whole_way;

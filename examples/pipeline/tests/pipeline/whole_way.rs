@@ -2,7 +2,7 @@
 
 use throughline_testkit::{Traces, Tree};
 
-use crate::harness::{Bed, Ended, Fleet, sh, summary};
+use crate::harness::{Bed, Ended, Fleet, Nats, sh, summary};
 
 #[tokio::test]
 async fn four_processes_make_one_tree() {
@@ -153,6 +153,45 @@ async fn persistence_inside_the_api_is_a_service_of_its_own() {
 }
 
 #[tokio::test]
+async fn a_stream_between_api_and_persistence_is_a_hop_of_the_same_tree() {
+    let (bed, nats) = (Bed::new().await, Nats::start().await);
+    let fleet = bed.fleet_over(&nats).await;
+    let runner = bed.runner(&fleet.broker.url, &sh(SCRIPT)).end().await;
+    runner.assert_success();
+    let stored = nats.emptied().await.last_sequence;
+    assert_eq!(summary(&runner)["events"], stored);
+    fleet.stop().await;
+    let spans = bed.spans();
+    let traces = Traces::group(&spans);
+    let trace = traces.get(summary(&runner)["traceId"].as_str().unwrap()).unwrap();
+    assert!(trace.is_one_tree());
+    assert_eq!(trace.services(), ["runner", "broker", "api", "persistence"]);
+    assert_eq!(traces.iter().count(), 1, "{}", Tree::new(&spans));
+    let shown = ["sentry.op", "messaging.system", "messaging.destination.name"];
+    let tree = trace.tree().attributes(shown).gathered().to_string();
+    let completed: Vec<_> =
+        tree.lines().skip_while(|line| !line.contains("build-completed")).collect();
+    insta::assert_snapshot!(completed.join("\n"), @r"
+    runner         runner.sendEvent.build-completed  PRODUCER  sentry.op=runner.event.send
+    broker           broker.forwardEvent.build-completed  CONSUMER  sentry.op=broker.event.forward
+    broker             POST  CLIENT
+    api                  POST /api/runner/events  SERVER
+    api                    api.runner.events.build-completed  INTERNAL  sentry.op=api.runner.event.process
+    api                      publish events.{type}  PRODUCER  messaging.system=nats messaging.destination.name=events.build-completed
+    persistence                persistent-processor.finalizeSession.completed  CONSUMER  sentry.op=db.persist.finalize
+    persistence                  BEGIN  CLIENT
+    persistence                  INSERT generation_events  CLIENT
+    persistence                  INSERT generation_sessions  CLIENT
+    persistence                  UPDATE generation_sessions ×2  CLIENT
+    persistence                  SELECT generation_todos  CLIENT
+    persistence                  SELECT generation_tool_calls  CLIENT
+    persistence                  COMMIT  CLIENT
+    persistence                  broadcast  PRODUCER  sentry.op=websocket.broadcast
+    ");
+    rows_are_there(&bed, &runner).await;
+}
+
+#[tokio::test]
 async fn what_the_runner_reports_is_in_the_database() {
     let bed = Bed::new().await;
     let runner = build(&bed, bed.fleet().await).await;
@@ -198,10 +237,8 @@ async fn metrics_count_what_was_persisted() {
     assert!(units.iter().all(|unit| *unit == "s"));
 }
 
-/// A command of some lines on both streams, with a todo of its own.
 async fn build(bed: &Bed, fleet: Fleet) -> Ended {
-    let script = "echo one; echo '@todo add a Write it'; echo '@todo done a'; echo two >&2";
-    let runner = bed.runner(&fleet.broker.url, &sh(script)).end().await;
+    let runner = bed.runner(&fleet.broker.url, &sh(SCRIPT)).end().await;
     fleet.stop().await;
     runner.assert_success();
     runner
@@ -248,3 +285,6 @@ async fn rows_are_there(bed: &Bed, runner: &Ended) {
     assert_eq!(kinds, ["build-completed 1", "build-stream 11", "project-metadata 1"]);
     assert_eq!((&said["acknowledged"], &said["refused"]), (&events.into(), &0.into()));
 }
+
+/// Some lines on both streams, and a todo of the command's own.
+const SCRIPT: &str = "echo one; echo '@todo add a Write it'; echo '@todo done a'; echo two >&2";

@@ -18,9 +18,9 @@ use tower::{Layer, Service, service_fn};
 
 use super::{ClientFuture, ClientLayer, ClientService, NoPropagate, ResendCount, UrlTemplate};
 use crate::context::{TraceContext, TraceParent};
-use crate::http::recorded::{Recorded, attribute, error_type};
 use crate::http::{Outcome, ServerLayer, SpanEnd, TracedBody};
 use crate::otel::ContextExt;
+use crate::otel::recorded::{Recorded, attribute, error_type};
 use crate::propagation::{Field, Format, Propagator, Targets};
 
 mod contract;

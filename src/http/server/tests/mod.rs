@@ -22,7 +22,7 @@ use tower::{BoxError, Layer, Service, ServiceExt, service_fn};
 use super::{ServerFuture, ServerLayer, ServerService};
 use crate::context::TraceContext;
 use crate::http::TracedBody;
-use crate::http::recorded::{Recorded, attribute, error_type};
+use crate::otel::recorded::{Recorded, attribute, error_type};
 use crate::propagation::Trust;
 
 mod contract;

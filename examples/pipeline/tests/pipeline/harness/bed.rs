@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use throughline_testkit::{OtlpReceiver, SpanRecord};
 use tokio::process::Command;
 
-use super::{Database, Ended, PATIENCE, Process};
+use super::{Database, Ended, Nats, PATIENCE, Process};
 
 /// The secret that the services of a test share.
 pub(crate) const SECRET: &str = "a-secret-of-the-test";
@@ -85,6 +85,14 @@ impl Bed {
         let api = self.api("inprocess").await;
         let broker = self.broker(&api.url).await;
         Fleet { persistence: None, api, broker }
+    }
+
+    /// Persistence and API with a stream between them, and broker.
+    pub(crate) async fn fleet_over(&self, nats: &Nats) -> Fleet {
+        let persistence = self.service("persistence", &["--bus", &nats.url()]).await;
+        let api = self.api(&nats.url()).await;
+        let broker = self.broker(&api.url).await;
+        Fleet { persistence: Some(persistence), api, broker }
     }
 
     pub(crate) fn runner(&self, broker: &str, arguments: &[&str]) -> Process {

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{ConnectOptions, Connection, Row};
+use sqlx::{ConnectOptions, Connection, Row, SqliteConnection};
 
 /// The database of one test.
 pub(crate) struct Database {
@@ -26,6 +26,24 @@ impl Database {
         let rows = sqlx::query(query).fetch_all(&mut connection).await.unwrap();
         connection.close().await.unwrap();
         rows.iter().map(|row| row.get(0)).collect()
+    }
+
+    /// Executes a statement, as an operator does with a tool of SQLite's.
+    pub(crate) async fn execute(&self, statement: &'static str) {
+        let mut connection = self.connect().await;
+        sqlx::query(statement).execute(&mut connection).await.unwrap();
+        connection.close().await.unwrap();
+    }
+
+    /// Lets nobody write until the lock is closed.
+    pub(crate) async fn lock(&self) -> SqliteConnection {
+        let mut connection = self.connect().await;
+        sqlx::query("BEGIN IMMEDIATE").execute(&mut connection).await.unwrap();
+        connection
+    }
+
+    async fn connect(&self) -> SqliteConnection {
+        SqliteConnectOptions::new().filename(&self.file).connect().await.unwrap()
     }
 
     /// The numbers of the events, in order.

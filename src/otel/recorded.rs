@@ -8,26 +8,26 @@ use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider, SpanData, SpanExporte
 
 /// Collects what the providers that it makes export.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Recorded(Arc<Mutex<Vec<SpanData>>>);
+pub(crate) struct Recorded(Arc<Mutex<Vec<SpanData>>>);
 
 impl Recorded {
-    pub(super) fn provider(&self) -> SdkTracerProvider {
+    pub(crate) fn provider(&self) -> SdkTracerProvider {
         SdkTracerProvider::builder().with_simple_exporter(self.clone()).build()
     }
 
-    pub(super) fn sampled_by(&self, sampler: Sampler) -> SdkTracerProvider {
+    pub(crate) fn sampled_by(&self, sampler: Sampler) -> SdkTracerProvider {
         SdkTracerProvider::builder()
             .with_sampler(sampler)
             .with_simple_exporter(self.clone())
             .build()
     }
 
-    pub(super) fn all(&self) -> Vec<SpanData> {
+    pub(crate) fn all(&self) -> Vec<SpanData> {
         self.0.lock().unwrap().clone()
     }
 
     /// The only span that has ended so far.
-    pub(super) fn one(&self) -> SpanData {
+    pub(crate) fn one(&self) -> SpanData {
         let spans = self.all();
         assert_eq!(spans.len(), 1, "{spans:?}");
         spans[0].clone()
@@ -42,7 +42,7 @@ impl SpanExporter for Recorded {
 }
 
 /// The text of an attribute. An attribute that is set twice is a mistake.
-pub(super) fn attribute(span: &SpanData, key: &str) -> Option<String> {
+pub(crate) fn attribute(span: &SpanData, key: &str) -> Option<String> {
     let mut values = span.attributes.iter().filter(|pair| pair.key.as_str() == key);
     let value = values.next().map(|pair| pair.value.to_string());
     assert!(values.next().is_none(), "{key} is there twice");
@@ -50,7 +50,7 @@ pub(super) fn attribute(span: &SpanData, key: &str) -> Option<String> {
 }
 
 /// `error.type`, after a check that the status agrees.
-pub(super) fn error_type(span: &SpanData) -> Option<String> {
+pub(crate) fn error_type(span: &SpanData) -> Option<String> {
     let error_type = attribute(span, "error.type");
     assert_eq!(error_type.is_some(), matches!(span.status, Status::Error { .. }));
     error_type

@@ -115,10 +115,7 @@ impl Relay {
     }
 
     fn digits(&self, text: &str, own: &TraceParent) -> Option<ParentDigits> {
-        if !self.envelope.reads_usual_placements() {
-            return None;
-        }
-        ParentDigits::find(text, own)
+        ParentDigits::find(text, &self.envelope.written(text)?, own)
     }
 
     /// The context of a message as headers, for a hop that is a request: of what

@@ -92,6 +92,7 @@ mod stream;
 mod subprotocol;
 #[cfg(feature = "axum")]
 mod upgrade;
+mod written;
 
 #[cfg(feature = "websocket-connect")]
 pub use connect::connect_traced;

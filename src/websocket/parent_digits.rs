@@ -1,10 +1,8 @@
-//! Finds the digits that name the parent in a text that starts with a context, without parsing it.
-
-use memchr::{memchr2, memmem};
+//! Finds the digits that name the parent in a context that is written as an envelope writes it.
 
 use super::Envelope;
+use super::written::Written;
 use crate::context::{Decision, SpanId, TraceId, TraceParent, encode_hex};
-use crate::limits;
 
 /// Where the context at the start of a text names its parent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -19,7 +17,8 @@ impl ParentDigits {
     pub(super) fn written_by(envelope: &Envelope) -> Option<Self> {
         let (trace, parent) = (TraceId::from_u128(1)?, SpanId::from_u64(1)?);
         let parent = TraceParent::new(trace, parent, Decision::Sampled);
-        Self::find(&envelope.prepend("{}", &parent.into()), &parent)
+        let text = envelope.prepend("{}", &parent.into());
+        Self::find(&text, &envelope.written(&text)?, &parent)
     }
 
     /// Whether these name the parent in the same members as the others.
@@ -28,148 +27,59 @@ impl ParentDigits {
         places(self).map(|place| place.is_some()) == places(others).map(|place| place.is_some())
     }
 
-    /// Finds them in a text that starts as an envelope writes it, if the context is of the span's
-    /// trace and has room for its decision. `None` says nothing about the text but that it is to be
-    /// read in another way.
-    pub(super) fn find(text: &str, span: &TraceParent) -> Option<Self> {
-        let mut found = Self::default();
-        let mut cursor = Cursor { text: text.as_bytes(), at: 0, trace_id: hex(span.trace_id()) };
-        let decided = span.sampled().is_some();
-        cursor.takes(b"{").then_some(())?;
-        loop {
-            if cursor.takes(br#""_trace":{"#) {
-                cursor.trace(&mut found, decided)?;
-            } else if cursor.takes(br#""_sentry":{"#) {
-                cursor.sentry(&mut found, decided)?;
-            } else {
-                break;
-            }
-            if !cursor.takes(b",") {
-                break;
-            }
-        }
-        let late = text.len().saturating_sub(limits::LATE_DUPLICATE_BYTES).max(cursor.at);
-        let is_whole = found != Self::default() && !may_have_another(text.as_bytes().get(late..)?);
-        is_whole.then_some(found)
+    /// Finds them in the context of a text, if it is of the span's trace and has room for its
+    /// decision. `None` says nothing about the text but that it is to be read in another way.
+    pub(super) fn find(text: &str, written: &Written<'_>, span: &TraceParent) -> Option<Self> {
+        let mut digits = [0; TRACE_DIGITS];
+        encode_hex(&span.trace_id().to_bytes(), &mut digits);
+        let trace_id = str::from_utf8(&digits).ok()?;
+        // What is overwritten is the whole rest of a value, so that it does not matter what stands there.
+        let place = |value: Option<&str>, version: &str, length: usize| {
+            let Some(value) = value else { return Some(None) };
+            let parent = value.strip_prefix(version)?.strip_prefix(trace_id)?.strip_prefix('-')?;
+            (parent.len() == length).then(|| Some(parent.as_ptr().addr() - text.as_ptr().addr()))
+        };
+        let length = DIGITS + span.sampled().map_or(0, |_| "-1".len());
+        let ([traceparent, _, sentry_trace, _], [trace, _]) = (written.trace, written.sentry);
+        let found = Self {
+            traceparent: place(traceparent, "00-", DIGITS + "-01".len())?,
+            sentry_trace: [place(sentry_trace, "", length)?, place(trace, "", length)?],
+        };
+        (found != Self::default()).then_some(found)
     }
 
     /// Names the span that the digits were searched for.
     pub(super) fn overwrite(&self, text: &mut String, span: &TraceParent) {
-        let mut digits = [0; 16];
-        encode_hex(&span.parent_id().to_bytes(), &mut digits);
-        let digits = std::str::from_utf8(&digits).unwrap_or_default();
-        let sampled = span.sampled() == Some(true);
-        if let Some(at) = self.traceparent {
-            text.replace_range(at..at + 16, digits);
-            let flags = match (span.random(), sampled) {
-                (false, false) => "-00",
-                (false, true) => "-01",
-                (true, false) => "-02",
-                (true, true) => "-03",
-            };
-            text.replace_range(at + 16..at + 19, flags);
-        }
-        for at in self.sentry_trace.into_iter().flatten() {
-            text.replace_range(at..at + 16, digits);
-            if span.sampled().is_some() {
-                text.replace_range(at + 16..at + 18, if sampled { "-1" } else { "-0" });
-            }
+        let mut new = [0; DIGITS + "-01".len()];
+        encode_hex(&span.parent_id().to_bytes(), &mut new[..DIGITS]);
+        let flags = match (span.random(), span.sampled() == Some(true)) {
+            (false, false) => "-00",
+            (false, true) => "-01",
+            (true, false) => "-02",
+            (true, true) => "-03",
+        };
+        let decision = span.sampled().map_or("", |sampled| if sampled { "-1" } else { "-0" });
+        let [trace, sentry] = self.sentry_trace;
+        for (at, behind) in [(self.traceparent, flags), (trace, decision), (sentry, decision)] {
+            let Some(at) = at else { continue };
+            let length = DIGITS + behind.len();
+            new[DIGITS..length].copy_from_slice(behind.as_bytes());
+            text.replace_range(at..at + length, str::from_utf8(&new[..length]).unwrap_or_default());
         }
     }
 }
 
-/// Walks what an envelope writes.
-struct Cursor<'a> {
-    text: &'a [u8],
-    at: usize,
-    trace_id: [u8; 32],
-}
+/// Of the id of a trace.
+const TRACE_DIGITS: usize = 32;
 
-impl Cursor<'_> {
-    fn takes(&mut self, expected: &[u8]) -> bool {
-        let is_next = self.text.get(self.at..).is_some_and(|rest| rest.starts_with(expected));
-        if is_next {
-            self.at += expected.len();
-        }
-        is_next
-    }
-
-    /// The inside of `_trace`.
-    fn trace(&mut self, found: &mut ParentDigits, decided: bool) -> Option<()> {
-        loop {
-            if self.takes(br#""traceparent":""#) {
-                self.takes(b"00-").then_some(())?;
-                self.put(&mut found.traceparent, 3)?;
-            } else if self.takes(br#""sentry-trace":""#) {
-                self.put(&mut found.sentry_trace[0], if decided { 2 } else { 0 })?;
-            } else {
-                self.skip()?;
-            }
-            if self.ends()? {
-                return Some(());
-            }
-        }
-    }
-
-    /// The inside of `_sentry`.
-    fn sentry(&mut self, found: &mut ParentDigits, decided: bool) -> Option<()> {
-        loop {
-            if self.takes(br#""trace":""#) {
-                self.put(&mut found.sentry_trace[1], if decided { 2 } else { 0 })?;
-            } else {
-                self.skip()?;
-            }
-            if self.ends()? {
-                return Some(());
-            }
-        }
-    }
-
-    /// A value of trace id, parent id and `rest` bytes, all of them ASCII.
-    fn put(&mut self, place: &mut Option<usize>, rest: usize) -> Option<()> {
-        let value = self.text.get(self.at..self.at + 32 + 1 + 16 + rest)?;
-        let is_usual = value.starts_with(&self.trace_id) && value.is_ascii();
-        (is_usual && !value.contains(&b'"') && place.is_none()).then_some(())?;
-        *place = Some(self.at + 33);
-        self.at += value.len();
-        self.takes(b"\"").then_some(())
-    }
-
-    /// A field that passes as it came.
-    fn skip(&mut self) -> Option<()> {
-        let is_known = self.takes(br#""tracestate":""#) || self.takes(br#""baggage":""#);
-        let rest = self.text.get(self.at..).filter(|_| is_known)?;
-        // A list with something escaped in it is read in another way.
-        let end = memchr2(b'"', b'\\', rest).filter(|end| rest.get(*end) == Some(&b'"'))?;
-        self.at += end + 1;
-        Some(())
-    }
-
-    /// Whether that was the last field.
-    fn ends(&mut self) -> Option<bool> {
-        match self.takes(b",") {
-            true => Some(false),
-            false => self.takes(b"}").then_some(true),
-        }
-    }
-}
-
-/// Whether the end of a text may hold another context: a key with our first letter, or one that is
-/// escaped.
-fn may_have_another(end: &[u8]) -> bool {
-    memmem::find(end, b"\"_").is_some() || memmem::find(end, b"\\u00").is_some()
-}
-
-fn hex(id: TraceId) -> [u8; 32] {
-    let mut digits = [0; 32];
-    encode_hex(&id.to_bytes(), &mut digits);
-    digits
-}
+/// Of the id of a parent.
+const DIGITS: usize = 16;
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::context::TraceContext;
+    use crate::limits;
 
     const RECEIVED: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
@@ -190,6 +100,10 @@ mod tests {
         Envelope::json().replace(r#"{"a":{"_id":1,"t":"\u00e9"},"b":2}"#, context).into_owned()
     }
 
+    fn find(text: &str, span: &TraceParent) -> Option<ParentDigits> {
+        ParentDigits::find(text, &Envelope::json().written(text)?, span)
+    }
+
     /// Enough of a payload for look-alikes to lie before what is searched.
     fn with_long_end(text: &str) -> String {
         let end = format!(r#","c":"{}"}}"#, "x".repeat(limits::LATE_DUPLICATE_BYTES));
@@ -206,7 +120,7 @@ mod tests {
                 let mut text = with_long_end(&written(&before));
                 let expected = with_long_end(&written(&context(new)));
                 let fits = (old == Decision::Deferred) == (new == Decision::Deferred);
-                match ParentDigits::find(&text, &span(new)) {
+                match find(&text, &span(new)) {
                     Some(digits) => digits.overwrite(&mut text, &span(new)),
                     None => assert!(!fits, "{old:?} {new:?}"),
                 }
@@ -219,7 +133,7 @@ mod tests {
     fn what_is_not_certain_is_read_in_another_way() {
         let usual = with_long_end(&written(&context(Decision::Sampled)));
         let own = span(Decision::Sampled);
-        assert!(ParentDigits::find(&usual, &own).is_some());
+        assert!(find(&usual, &own).is_some());
         let other = "11111111111111111111111111111111";
         let doubled =
             format!(r#"{{"_trace":{{"traceparent":"{RECEIVED}","traceparent":"{RECEIVED}"}}}}"#);
@@ -235,11 +149,15 @@ mod tests {
             usual.replace("\"tracestate\"", "\"other\""),
             usual.replace("\"traceparent\":\"00-", "\"traceparent\":\"01-"),
             usual.replace("-01\"", "-0\u{e9}"),
+            usual.replace("-01\"", r#"-0\""#),
+            usual.replace("-1\"", r#"-\""#),
+            format!("{usual} "),
+            usual.strip_suffix('}').unwrap().to_owned(),
             format!(r#"{},"_trace":{{}}}}"#, usual.strip_suffix('}').unwrap()),
             format!(r#"{},"\u005ftrace":{{}}}}"#, usual.strip_suffix('}').unwrap()),
             doubled,
         ] {
-            assert_eq!(ParentDigits::find(&text, &own), None, "{text}");
+            assert_eq!(find(&text, &own), None, "{text}");
         }
     }
 
@@ -249,7 +167,7 @@ mod tests {
         let own = span(Decision::NotSampled);
         for end in 0..usual.len() {
             let mut text = usual[..end].to_owned();
-            if let Some(digits) = ParentDigits::find(&text, &own) {
+            if let Some(digits) = find(&text, &own) {
                 digits.overwrite(&mut text, &own);
                 assert_eq!(text.len(), end);
             }

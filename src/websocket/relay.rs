@@ -120,8 +120,9 @@ impl Relay {
 
     fn digits(&self, text: &str, own: &TraceParent) -> Option<ParentDigits> {
         // What a message does not bring is to be added: the next hop may read nothing else.
-        let written = self.written.as_ref()?;
-        ParentDigits::find(text, own).filter(|found| found.are_where(written))
+        let usual = self.written.as_ref()?;
+        let found = ParentDigits::find(text, &self.envelope.written(text)?, own)?;
+        found.are_where(usual).then_some(found)
     }
 
     /// The context of a message as headers, for a hop that is a request: of what

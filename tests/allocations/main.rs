@@ -17,6 +17,8 @@ mod client;
 mod client_work;
 #[path = "../../benches/http/discarded.rs"]
 mod discarded;
+#[cfg(test)]
+mod envelope;
 #[expect(clippy::expect_used, reason = "the input is our own")]
 #[path = "../../benches/wire/input.rs"]
 mod input;
@@ -29,6 +31,12 @@ mod server_work;
 #[cfg(feature = "task")]
 #[cfg(test)]
 mod task;
+#[expect(clippy::expect_used, reason = "the input is our own")]
+#[path = "../../benches/websocket/texts.rs"]
+mod texts;
+#[expect(clippy::expect_used, reason = "the input is our own")]
+#[path = "../../benches/websocket/work.rs"]
+mod texts_work;
 #[cfg(test)]
 mod websocket;
 

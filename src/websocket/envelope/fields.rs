@@ -1,9 +1,10 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use memchr::memchr2;
+use memchr::{memchr2, memchr3};
 
 use crate::propagation::{Extractor, Field, FieldValue, Injector, ParseError, Received, Rule};
+use crate::websocket::written::Written;
 
 /// The fields found in a text. A field that stands in two placements counts once, in their order.
 #[derive(Debug, Default)]
@@ -28,6 +29,14 @@ impl<'a> ReadFields<'a> {
 
     pub(super) fn refuse(&mut self, field: Field, rule: Rule) {
         self.refused.push(ParseError::new(field, rule));
+    }
+}
+
+impl<'a> From<Written<'a>> for ReadFields<'a> {
+    fn from(Written { trace, sentry }: Written<'a>) -> Self {
+        let [traceparent, tracestate, sentry_trace, baggage] = trace;
+        let values = [traceparent, tracestate, sentry_trace.or(sentry[0]), baggage.or(sentry[1])];
+        Self { values: values.map(|value| value.map(Cow::Borrowed)), refused: Vec::new() }
     }
 }
 
@@ -65,12 +74,20 @@ impl WrittenFields {
     pub(super) fn is_empty(&self) -> bool {
         self.values.iter().all(Option::is_none)
     }
+
+    /// Room for all of them in two placements with their names, which is what most write.
+    pub(super) fn usual_bytes(&self) -> usize {
+        2 * self.escaped.len() + USUAL_NAME_BYTES
+    }
 }
 
 impl Injector for WrittenFields {
     fn set(&mut self, field: Field, value: FieldValue<'_>) {
         let Some(slot) = slot(field).and_then(|slot| self.values.get_mut(slot)) else { return };
         let start = self.escaped.len();
+        if start == 0 {
+            self.escaped.reserve(USUAL_PARENT_BYTES);
+        }
         push_escaped(value.as_str(), &mut self.escaped);
         *slot = Some(start..self.escaped.len());
     }
@@ -88,7 +105,7 @@ impl Injector for WrittenFields {
 
 /// Visible ASCII, spaces and tabs, of which JSON escapes three.
 fn push_escaped(mut text: &str, out: &mut String) {
-    while let Some(at) = text.find(['"', '\\', '\t']) {
+    while let Some(at) = memchr3(b'"', b'\\', b'\t', text.as_bytes()) {
         let (before, rest) = text.split_at(at);
         out.push_str(before);
         out.push_str(match rest.as_bytes().first() {
@@ -100,6 +117,12 @@ fn push_escaped(mut text: &str, out: &mut String) {
     }
     out.push_str(text);
 }
+
+/// `traceparent` and `sentry-trace`.
+const USUAL_PARENT_BYTES: usize = 128;
+
+/// Names, quotation marks, colons, commas and braces of `_trace` and `_sentry`.
+const USUAL_NAME_BYTES: usize = 128;
 
 /// The fields that have a place in a message.
 const CARRIED: [Field; 4] =

@@ -66,6 +66,10 @@ impl Level {
         &mut self.known[at].inner
     }
 
+    pub(super) fn keys(&self) -> &Keys {
+        &self.keys
+    }
+
     /// Whether a member of an object with this name is of any concern here.
     pub(super) fn knows(&self, name: &str) -> bool {
         self.known.iter().any(|known| known.name == name)
@@ -165,7 +169,10 @@ impl Level {
         let (mut first, mut edits) = (String::new(), Vec::new());
         for (at, known) in self.known.iter().enumerate() {
             match last(&members, at) {
-                None => known.push(fields, &mut first),
+                None => {
+                    let any = !first.is_empty();
+                    known.push(fields, any, &mut first);
+                }
                 Some(value) if known.role == Role::Object => {
                     if let Cow::Owned(new) = known.inner.added(value, fields) {
                         edits.push((range(text, value), new));
@@ -187,15 +194,14 @@ impl Level {
 
     /// What is written into an object that has none of these members: text without braces.
     pub(super) fn members(&self, fields: &WrittenFields) -> String {
-        let mut members = String::new();
+        let mut members = String::with_capacity(fields.usual_bytes());
         self.push_members(fields, &mut members);
         members
     }
 
-    fn push_members(&self, fields: &WrittenFields, out: &mut String) {
-        for known in &self.known {
-            known.push(fields, out);
-        }
+    /// Whether there is one.
+    fn push_members(&self, fields: &WrittenFields, out: &mut String) -> bool {
+        self.known.iter().fold(false, |any, known| known.push(fields, any, out) | any)
     }
 
     /// Whether every context is short enough to be read again.
@@ -213,33 +219,28 @@ impl Level {
 }
 
 impl Known {
-    /// Adds the member, if there is something to say in it.
-    fn push(&self, fields: &WrittenFields, out: &mut String) {
+    /// Adds the member, behind a comma if it is not the first, and tells whether there was something to
+    /// say in it.
+    fn push(&self, fields: &WrittenFields, comma: bool, out: &mut String) -> bool {
         let start = out.len();
-        if start > 0 {
-            out.push(',');
-        }
+        out.push_str(if comma { "," } else { "" });
         out.push_str(&self.quoted);
         out.push(':');
-        let empty = match self.role {
-            Role::Field(field) => {
-                let value = fields.get(field);
+        let says = match self.role {
+            Role::Field(field) => fields.get(field).map(|value| {
                 out.push('"');
-                out.push_str(value.unwrap_or_default());
+                out.push_str(value);
                 out.push('"');
-                value.is_none()
-            }
+            }),
             Role::Context | Role::Object => {
                 out.push('{');
-                let inner = self.inner.members(fields);
-                out.push_str(&inner);
-                out.push('}');
-                inner.is_empty()
+                self.inner.push_members(fields, out).then(|| out.push('}'))
             }
         };
-        if empty {
+        if says.is_none() {
             out.truncate(start);
         }
+        says.is_some()
     }
 }
 

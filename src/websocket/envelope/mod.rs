@@ -4,6 +4,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::scan::Object;
+use super::written::Written;
 use crate::context::TraceContext;
 use crate::limits;
 use crate::propagation::{Extraction, Field, Injector, Propagator};
@@ -143,8 +144,11 @@ impl Envelope {
     /// extraction.
     #[must_use]
     pub fn extract(&self, text: &str) -> Extraction {
-        let mut fields = ReadFields::default();
-        self.read.read(text, self.max_context_bytes, &mut fields);
+        let mut fields = self.written(text).map(ReadFields::from).unwrap_or_else(|| {
+            let mut fields = ReadFields::default();
+            self.read.read(text, self.max_context_bytes, &mut fields);
+            fields
+        });
         let mut extraction = self.propagator.extract(&fields);
         extraction.refused.append(&mut fields.refused);
         extraction.refused.truncate(limits::REFUSALS);
@@ -213,6 +217,11 @@ impl Envelope {
 
     pub(super) fn propagator(&self) -> &Propagator {
         &self.propagator
+    }
+
+    /// The context at the start of a text, if it is written as this envelope may have written it.
+    pub(super) fn written<'a>(&self, text: &'a str) -> Option<Written<'a>> {
+        Written::find(text, self.read.keys(), self.max_context_bytes)
     }
 
     /// What is written of a context, none of it too long to be read.

@@ -22,12 +22,16 @@ impl Keys {
     }
 
     /// The first quotation mark from `from` on behind which one of the keys may stand.
-    pub(super) fn opening(&self, text: &[u8], from: usize) -> Option<usize> {
+    pub(in crate::websocket) fn opening(&self, text: &[u8], from: usize) -> Option<usize> {
         self.openings.next(text, from)
     }
 
     /// Which key stands in the string that begins with this quotation mark, and where the string ends.
-    pub(super) fn spelled(&self, text: &[u8], quote: usize) -> Option<(usize, usize)> {
+    pub(in crate::websocket) fn spelled(
+        &self,
+        text: &[u8],
+        quote: usize,
+    ) -> Option<(usize, usize)> {
         let string = text.get(quote..)?.strip_prefix(b"\"")?;
         let spellings = self.keys.iter().map(|key| spelling(string, key));
         let (index, length) = spellings.enumerate().find_map(|(at, found)| Some((at, found?)))?;

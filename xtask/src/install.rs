@@ -1,6 +1,9 @@
 //! Installs the tools that are needed now and then, where they are needed.
 
+use std::fs;
 use std::path::Path;
+
+use conformance::version_in;
 
 use crate::command::{Cargo, StepError};
 
@@ -12,6 +15,8 @@ const TOOLS: &[Tool] = &[
     // For librdkafka, which `examples/queues` builds.
     ("make", &["--version"], "make"),
     ("c++", &["--version"], "g++"),
+    // For the benches.
+    ("valgrind", &["--version"], "valgrind"),
     // Its tests start a server of their own.
     ("test", &["-x", "/usr/lib/rabbitmq/bin/rabbitmq-server"], "rabbitmq-server"),
 ];
@@ -60,6 +65,22 @@ pub(crate) fn cargo_subcommand(root: &Path, subcommand: &str) -> Result<(), Step
     let package = format!("cargo-{subcommand}");
     println!("{package} is not installed; building it takes some minutes, once");
     Cargo::new(root, &["install", "--locked", &package]).run()
+}
+
+/// Makes gungraun's runner available, which takes benches of its own version only.
+///
+/// # Errors
+/// If it is not there and cannot be installed.
+pub(crate) fn gungraun_runner(root: &Path) -> Result<(), StepError> {
+    let lock = fs::read_to_string(root.join("Cargo.lock")).unwrap_or_default();
+    let version = version_in(&lock, "gungraun");
+    let there = Cargo::other(root, Path::new("gungraun-runner"), &["--version"]).answer();
+    if there.is_some_and(|answer| answer.trim_end().ends_with(&format!(" {version}"))) {
+        return Ok(());
+    }
+    println!("gungraun-runner {version} is not installed; building it takes some minutes, once");
+    let install = ["install", "--locked", "--force", "gungraun-runner", "--version", version];
+    Cargo::new(root, &install).run()
 }
 
 #[cfg(test)]

@@ -1,11 +1,11 @@
 //! Installs the SDKs of other languages and sends traces through them.
 
-use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::command::{Cargo, StepError};
+use crate::folders::target;
 use crate::install::{self, Tool};
 
 /// What the full run needs beside Rust.
@@ -82,15 +82,10 @@ fn once(
     fs::write(&stamp, wanted).map_err(|e| failed(&stamp, e))
 }
 
-/// Cargo's target folder, in which this program lies as `debug/xtask`.
-fn target(root: &Path) -> PathBuf {
-    let own = env::current_exe().ok();
-    let folder = own.as_deref().and_then(Path::parent).and_then(Path::parent);
-    folder.map_or_else(|| root.join("target"), Path::to_path_buf)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::env;
+
     use super::*;
 
     #[test]

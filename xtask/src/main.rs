@@ -4,10 +4,13 @@ use std::process::ExitCode;
 
 use command::StepError;
 
+mod bench;
 mod command;
 mod conformance;
 mod examples;
 mod features;
+mod figures;
+mod folders;
 mod install;
 mod interop;
 mod loopback;
@@ -25,7 +28,17 @@ Usage: cargo xtask <command>
 Commands:
   test [--quick]   Run every check of this repository, in order, up to the first that fails.
                    The last line is the number of tests: `N passed, M failed`.
-                   --quick leaves out docs, features, examples, fuzz, interop and deny
+                   --quick leaves out docs, features, examples, bench, fuzz, interop and deny
+  bench [filter]   Count the instructions and allocations of the benches, those whose names begin so
+                   or all, and fail if they differ from benches/counts.toml. Needs valgrind and
+                   gungraun-runner
+  bench --write <reason>
+                   Write what has changed to benches/counts.toml, with the reason
+  bench --base <revision> [filter]
+                   Count another revision too, and print what has changed since
+  bench --runs <number> [filter]
+                   Count several times, and fail if the counts do not repeat
+  bench --drill    Plant a regression in a scratch copy, and fail unless the gate does
   conformance [--write-docs] [--cases]
                    Count the wire vectors that this library and other crates get wrong, by rule.
                    Fails if this library does, or if docs/peers.md says otherwise; --write-docs
@@ -56,6 +69,7 @@ Exit code: 0 if all is well, 1 if a check failed, 2 if the command line was not 
 enum Request {
     Help,
     Test { quick: bool },
+    Bench(bench::Mode),
     Conformance(conformance::Options),
     Peers,
     Scenarios { write_docs: bool },
@@ -71,10 +85,13 @@ fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         Ok(Request::Test { quick }) => steps::test(quick),
-        Ok(Request::Conformance(options)) => ended(conformance::run(&steps::root(), options)),
-        Ok(Request::Peers) => ended(peers::run(&steps::root())),
-        Ok(Request::Scenarios { write_docs }) => ended(scenarios::run(&steps::root(), write_docs)),
-        Ok(Request::Loopback { write_docs }) => ended(loopback::run(&steps::root(), write_docs)),
+        Ok(Request::Bench(mode)) => ended(bench::run(&folders::root(), &mode)),
+        Ok(Request::Conformance(options)) => ended(conformance::run(&folders::root(), options)),
+        Ok(Request::Peers) => ended(peers::run(&folders::root())),
+        Ok(Request::Scenarios { write_docs }) => {
+            ended(scenarios::run(&folders::root(), write_docs))
+        }
+        Ok(Request::Loopback { write_docs }) => ended(loopback::run(&folders::root(), write_docs)),
         Err(message) => {
             eprintln!("error: {message}\n\n{USAGE}");
             ExitCode::from(2)
@@ -101,6 +118,7 @@ fn parse(arguments: &[String]) -> Result<Request, String> {
             let [quick] = flags("test", options, ["--quick"])?;
             Ok(Request::Test { quick })
         }
+        Some(("bench", options)) => bench_request(options),
         Some(("conformance", options)) => {
             let [write_docs, cases] = flags("conformance", options, ["--write-docs", "--cases"])?;
             Ok(Request::Conformance(conformance::Options { write_docs, cases }))
@@ -108,6 +126,32 @@ fn parse(arguments: &[String]) -> Result<Request, String> {
         Some(("peers", options)) => peers_request(options),
         Some((unknown, _)) => Err(format!("no command is called `{unknown}`")),
     }
+}
+
+fn bench_request(options: &[String]) -> Result<Request, String> {
+    let options: Vec<_> = options.iter().map(String::as_str).collect();
+    let filter = |rest: &[&str]| match rest {
+        [] => Ok(String::new()),
+        [filter] if !filter.starts_with('-') => Ok((*filter).to_owned()),
+        [unknown, ..] => Err(format!("`bench` takes no argument `{unknown}` there")),
+    };
+    let mode = match &options[..] {
+        ["--drill"] => bench::Mode::Drill,
+        ["--write", reason] if !reason.trim().is_empty() => {
+            bench::Mode::Write { reason: (*reason).to_owned() }
+        }
+        ["--write", ..] => return Err("`bench --write` takes one argument, the reason".to_owned()),
+        ["--base", revision, rest @ ..] => {
+            bench::Mode::Base { revision: (*revision).to_owned(), filter: filter(rest)? }
+        }
+        ["--runs", number, rest @ ..] => {
+            let number = number.parse().ok().filter(|number| *number > 1);
+            let number = number.ok_or("`bench --runs` takes a number, 2 or more")?;
+            bench::Mode::Runs { number, filter: filter(rest)? }
+        }
+        rest => bench::Mode::Check { filter: filter(rest)? },
+    };
+    Ok(Request::Bench(mode))
 }
 
 fn peers_request(options: &[String]) -> Result<Request, String> {
@@ -149,6 +193,24 @@ mod tests {
     }
 
     #[test]
+    fn bench_does_one_thing_with_some_benches() {
+        use bench::Mode;
+        let [filter, revision] = ["wire::parse", "main"].map(str::to_owned);
+        let all = String::new;
+        for (line, mode) in [
+            ("bench", Mode::Check { filter: all() }),
+            ("bench wire::parse", Mode::Check { filter: filter.clone() }),
+            ("bench --write faster", Mode::Write { reason: "faster".to_owned() }),
+            ("bench --base main", Mode::Base { revision: revision.clone(), filter: all() }),
+            ("bench --base main wire::parse", Mode::Base { revision, filter: filter.clone() }),
+            ("bench --runs 3 wire::parse", Mode::Runs { number: 3, filter }),
+            ("bench --drill", Mode::Drill),
+        ] {
+            assert_eq!(parsed(line), Ok(Request::Bench(mode)), "{line}");
+        }
+    }
+
+    #[test]
     fn conformance_takes_its_flags_in_any_order() {
         let options = |write_docs, cases| {
             Ok(Request::Conformance(conformance::Options { write_docs, cases }))
@@ -182,6 +244,14 @@ mod tests {
             ("test --fast", "`--fast`"),
             ("test --quick more", "`more`"),
             ("conformance --quick", "`--quick`"),
+            ("bench --quick", "`--quick`"),
+            ("bench wire server", "`wire`"),
+            ("bench --write", "reason"),
+            ("bench --write one two", "reason"),
+            ("bench --runs 1", "2 or more"),
+            ("bench --runs many", "2 or more"),
+            ("bench --base", "`--base`"),
+            ("bench --drill wire", "`--drill`"),
             ("peers --cases", "`--cases`"),
             ("peers --write-docs", "`--scenarios`"),
             ("peers --loopback --scenarios", "one of"),

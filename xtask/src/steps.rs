@@ -1,16 +1,17 @@
 //! The checks of `cargo xtask test`, as a table that is run from top to bottom.
 
-use std::env;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use crate::bench;
 use crate::command::{Cargo, StepError};
 use crate::conformance;
 use crate::examples;
 use crate::features;
+use crate::folders;
 use crate::install;
 use crate::interop;
 use crate::report::{self, Outcome, Row};
@@ -74,6 +75,12 @@ pub(crate) const STEPS: &[Step] = &[
         run: run_examples,
     },
     Step {
+        name: "bench",
+        quick: false,
+        advice: "CONTRIBUTING.md says what to do when the gate is red",
+        run: bench_gate,
+    },
+    Step {
         name: "fuzz",
         quick: false,
         advice: "the input that broke the target lies in fuzz/artifacts; \
@@ -121,7 +128,7 @@ struct Session {
 
 /// Runs the steps up to the first that fails, then prints the table and the number of tests.
 pub(crate) fn test(quick: bool) -> ExitCode {
-    let mut session = Session { root: root(), tests: TestSummary::default() };
+    let mut session = Session { root: folders::root(), tests: TestSummary::default() };
     let (rows, failure) = run_all(STEPS, quick, &mut session);
 
     println!("\n{}", report::table(&rows));
@@ -166,7 +173,8 @@ fn fmt(session: &mut Session) -> Result<(), StepError> {
 }
 
 fn install_packages(session: &mut Session) -> Result<(), StepError> {
-    install::debian_packages(&session.root)
+    install::debian_packages(&session.root)?;
+    install::gungraun_runner(&session.root)
 }
 
 fn clippy(session: &mut Session) -> Result<(), StepError> {
@@ -229,6 +237,12 @@ fn run_examples_of(root: &Path, package: &str, folder: &Path) -> Result<(), Step
     Ok(())
 }
 
+/// The counts of the benches, and then whether it would be seen if they were others.
+fn bench_gate(session: &mut Session) -> Result<(), StepError> {
+    bench::run(&session.root, &bench::Mode::Check { filter: String::new() })?;
+    bench::run(&session.root, &bench::Mode::Drill)
+}
+
 /// A short look at every target, on top of its corpus; long runs are a matter of releases.
 fn fuzz(session: &mut Session) -> Result<(), StepError> {
     install::cargo_subcommand(&session.root, "fuzz")?;
@@ -272,13 +286,6 @@ fn unreadable(path: &Path, source: &io::Error) -> StepError {
     StepError::Rule(format!("{} could not be read: {source}", path.display()))
 }
 
-/// The folder above this package, wherever the repository lies by now.
-pub(crate) fn root() -> PathBuf {
-    let own = env::var_os("CARGO_MANIFEST_DIR")
-        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
-    own.parent().map(Path::to_path_buf).unwrap_or(own)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -293,7 +300,7 @@ mod tests {
     };
 
     fn outcomes(steps: &[Step], quick: bool) -> (Vec<Outcome>, Option<&'static str>) {
-        let mut session = Session { root: root(), tests: TestSummary::default() };
+        let mut session = Session { root: folders::root(), tests: TestSummary::default() };
         let (rows, failure) = run_all(steps, quick, &mut session);
         (rows.iter().map(|row| row.outcome).collect(), failure.map(|(step, _)| step.name))
     }

@@ -7,6 +7,7 @@ use judge::{Committed, Counted, Verdict, judge, judge_edits};
 use machine::Machine;
 use measure::measure;
 use revision::Scratch;
+pub(crate) use revision::{earlier, last_version};
 
 use crate::command::StepError;
 

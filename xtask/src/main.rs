@@ -15,8 +15,11 @@ mod install;
 mod interop;
 mod loopback;
 mod peers;
+mod public_api;
+mod release;
 mod report;
 mod scenarios;
+mod soak;
 mod steps;
 mod test_summary;
 
@@ -56,6 +59,15 @@ Commands:
                    Send requests to axum with each of the layers over the loopback, for some minutes,
                    and print what they leave of its throughput. Times fail nothing; --write-docs
                    writes docs/peers-loopback.md
+  api [--write-docs]
+                   List the public API, and fail if docs/api says otherwise; --write-docs writes it
+                   anew. Builds cargo-public-api the first time
+  release [--only <step>] [--fuzz-seconds <n>] [--soak-seconds <n>]
+                   Run what takes too long for every change: the public API and its compatibility,
+                   pairs of features, benches three times, the pipeline under load (300 s), the
+                   commands that run other crates, and each fuzz target for 600 s.
+                   --only runs one of api, semver, features, runs, soak, conformance, peers,
+                   scenarios, loopback and fuzz
   help             Print this text
 
 Options:
@@ -74,6 +86,8 @@ enum Request {
     Peers,
     Scenarios { write_docs: bool },
     Loopback { write_docs: bool },
+    Api { write_docs: bool },
+    Release(release::Options),
 }
 
 fn main() -> ExitCode {
@@ -92,6 +106,8 @@ fn main() -> ExitCode {
             ended(scenarios::run(&folders::root(), write_docs))
         }
         Ok(Request::Loopback { write_docs }) => ended(loopback::run(&folders::root(), write_docs)),
+        Ok(Request::Api { write_docs }) => ended(public_api::run(&folders::root(), write_docs)),
+        Ok(Request::Release(options)) => release::run(&options),
         Err(message) => {
             eprintln!("error: {message}\n\n{USAGE}");
             ExitCode::from(2)
@@ -124,6 +140,11 @@ fn parse(arguments: &[String]) -> Result<Request, String> {
             Ok(Request::Conformance(conformance::Options { write_docs, cases }))
         }
         Some(("peers", options)) => peers_request(options),
+        Some(("api", options)) => {
+            let [write_docs] = flags("api", options, ["--write-docs"])?;
+            Ok(Request::Api { write_docs })
+        }
+        Some(("release", options)) => release_request(options),
         Some((unknown, _)) => Err(format!("no command is called `{unknown}`")),
     }
 }
@@ -164,6 +185,27 @@ fn peers_request(options: &[String]) -> Result<Request, String> {
             Err("`peers` takes `--write-docs` only beside `--scenarios` or `--loopback`".to_owned())
         }
     }
+}
+
+fn release_request(given: &[String]) -> Result<Request, String> {
+    let mut options = release::Options::default();
+    for option in given.chunks(2) {
+        if option[0] == "--only" {
+            let step =
+                option.get(1).filter(|name| release::STEPS.iter().any(|step| step.name == **name));
+            options.only = Some(step.ok_or("`--only` takes the name of a step")?.clone());
+            continue;
+        }
+        let seconds = match option[0].as_str() {
+            "--fuzz-seconds" => &mut options.fuzz_seconds,
+            "--soak-seconds" => &mut options.soak_seconds,
+            unknown => return Err(format!("`release` takes no argument `{unknown}`")),
+        };
+        let number = option.get(1).and_then(|number| number.parse().ok());
+        // 0 would be for ever to the fuzzer.
+        *seconds = number.filter(|number| *number > 0).ok_or("seconds are a number above 0")?;
+    }
+    Ok(Request::Release(options))
 }
 
 /// Which of the known flags are given; another argument is an error.
@@ -231,6 +273,16 @@ mod tests {
     }
 
     #[test]
+    fn a_release_looks_longer_unless_it_is_told_how_long() {
+        let options =
+            release::Options { only: Some("fuzz".to_owned()), fuzz_seconds: 5, soak_seconds: 9 };
+        assert_eq!(parsed("release"), Ok(Request::Release(release::Options::default())));
+        let both = "release --soak-seconds 9 --only fuzz --fuzz-seconds 5";
+        assert_eq!(parsed(both), Ok(Request::Release(options)));
+        assert_eq!(parsed("api --write-docs"), Ok(Request::Api { write_docs: true }));
+    }
+
+    #[test]
     fn help_is_given_wherever_it_is_asked_for() {
         for line in ["--help", "-h", "help", "test --help", "test --quick -h"] {
             assert_eq!(parsed(line), Ok(Request::Help), "{line}");
@@ -255,12 +307,27 @@ mod tests {
             ("peers --cases", "`--cases`"),
             ("peers --write-docs", "`--scenarios`"),
             ("peers --loopback --scenarios", "one of"),
+            ("api --cases", "`--cases`"),
+            ("release --quick", "`--quick`"),
+            ("release --only deny", "name of a step"),
+            ("release --fuzz-seconds", "above 0"),
+            ("release --soak-seconds 0", "above 0"),
+            ("release --soak-seconds soon", "above 0"),
             ("help me", "`me`"),
             ("", "no command"),
         ] {
             let message = parsed(line).unwrap_err();
             assert!(message.contains(named), "{line}: {message}");
         }
+    }
+
+    #[test]
+    fn the_usage_lists_the_steps_of_a_release() {
+        let names: Vec<_> = release::STEPS.iter().map(|step| step.name).collect();
+        let (last, first) = names.split_last().unwrap();
+        let sentence = format!("--only runs one of {} and {last}", first.join(", "));
+        let usage = USAGE.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(usage.contains(&sentence), "{sentence}");
     }
 
     #[test]

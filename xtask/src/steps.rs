@@ -19,14 +19,15 @@ use crate::scenarios;
 use crate::test_summary::TestSummary;
 
 /// One check.
+#[derive(Clone, Copy)]
 pub(crate) struct Step {
     /// One lower-case word.
     pub(crate) name: &'static str,
     /// Whether `--quick` keeps it.
     pub(crate) quick: bool,
     /// What to do if it fails.
-    advice: &'static str,
-    run: fn(&mut Session) -> Result<(), StepError>,
+    pub(crate) advice: &'static str,
+    pub(crate) run: fn(&mut Session) -> Result<(), StepError>,
 }
 
 /// Cheap and frequent failures first; a new check is a new line.
@@ -115,28 +116,45 @@ const EXAMPLES: [(&str, &str); 2] =
 /// No example needs more than a moment; a machine under load gets this long.
 const EXAMPLE_LIMIT: Duration = Duration::from_secs(60);
 
-/// Seconds per fuzz target.
-const FUZZ_TIME: &str = "-max_total_time=8";
+/// Seconds per fuzz target: a short look, on top of its corpus.
+const FUZZ_SECONDS: u64 = 8;
 
 /// What the steps of one run share.
-struct Session {
+pub(crate) struct Session {
     /// The top of the repository.
-    root: PathBuf,
+    pub(crate) root: PathBuf,
+    /// Seconds per fuzz target.
+    pub(crate) fuzz_seconds: u64,
+    /// Seconds under load.
+    pub(crate) soak_seconds: u64,
     /// Counted by the steps that run tests.
     tests: TestSummary,
 }
 
+impl Session {
+    /// In this repository.
+    pub(crate) fn new(fuzz_seconds: u64, soak_seconds: u64) -> Self {
+        let tests = TestSummary::default();
+        Self { root: folders::root(), fuzz_seconds, soak_seconds, tests }
+    }
+}
+
 /// Runs the steps up to the first that fails, then prints the table and the number of tests.
 pub(crate) fn test(quick: bool) -> ExitCode {
-    let mut session = Session { root: folders::root(), tests: TestSummary::default() };
-    let (rows, failure) = run_all(STEPS, quick, &mut session);
+    let mut session = Session::new(FUZZ_SECONDS, 0);
+    let succeeded = run(STEPS, quick, &mut session);
+    println!("{}", session.tests.last_line());
+    if succeeded { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
 
+/// Runs steps up to the first that fails, prints the table, and says whether none has failed.
+pub(crate) fn run(steps: &[Step], quick: bool, session: &mut Session) -> bool {
+    let (rows, failure) = run_all(steps, quick, session);
     println!("\n{}", report::table(&rows));
     if let Some((step, error)) = &failure {
         println!("{} failed: {error}\nwhat to do: {}\n", step.name, step.advice);
     }
-    println!("{}", session.tests.last_line());
-    if failure.is_none() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    failure.is_none()
 }
 
 fn run_all<'a>(
@@ -243,14 +261,15 @@ fn bench_gate(session: &mut Session) -> Result<(), StepError> {
     bench::run(&session.root, &bench::Mode::Drill)
 }
 
-/// A short look at every target, on top of its corpus; long runs are a matter of releases.
-fn fuzz(session: &mut Session) -> Result<(), StepError> {
+/// Every target, for some time each.
+pub(crate) fn fuzz(session: &mut Session) -> Result<(), StepError> {
     install::cargo_subcommand(&session.root, "fuzz")?;
     let folder = session.root.join("fuzz/fuzz_targets");
     let targets = examples::find(&folder).map_err(|e| unreadable(&folder, &e))?;
     if targets.is_empty() {
         return Err(StepError::Rule("there are no fuzz targets".to_owned()));
     }
+    let time = format!("-max_total_time={}", session.fuzz_seconds);
     for target in targets {
         // Neither the findings of this run nor those of an earlier one belong to the sources.
         let seeds = format!("fuzz/corpus/{}", target.name);
@@ -258,8 +277,7 @@ fn fuzz(session: &mut Session) -> Result<(), StepError> {
         fs::create_dir_all(session.root.join(&found))
             .map_err(|e| unreadable(&session.root.join(&found), &e))?;
         let name = target.name.as_str();
-        let arguments =
-            ["fuzz", "run", name, &found, &seeds, "--", FUZZ_TIME, "-print_final_stats=1"];
+        let arguments = ["fuzz", "run", name, &found, &seeds, "--", &time, "-print_final_stats=1"];
         // The pinned compiler has the sanitizers, but lets only a nightly ask for them.
         Cargo::new(&session.root, &arguments).env("RUSTC_BOOTSTRAP", "1").run()?;
     }
@@ -300,7 +318,7 @@ mod tests {
     };
 
     fn outcomes(steps: &[Step], quick: bool) -> (Vec<Outcome>, Option<&'static str>) {
-        let mut session = Session { root: folders::root(), tests: TestSummary::default() };
+        let mut session = Session::new(0, 0);
         let (rows, failure) = run_all(steps, quick, &mut session);
         (rows.iter().map(|row| row.outcome).collect(), failure.map(|(step, _)| step.name))
     }

@@ -9,12 +9,17 @@ use crate::folders;
 
 /// The revision that the working tree is a change of: where it has left `main`, or on `main` the
 /// commit before. Nothing in a clone that has none.
-pub(super) fn earlier(root: &Path) -> Option<String> {
+pub(crate) fn earlier(root: &Path) -> Option<String> {
     let head = ask(root, &["rev-parse", "HEAD"])?;
     let left = ["main", "origin/main"]
         .into_iter()
         .find_map(|main| ask(root, &["merge-base", "HEAD", main]))?;
     if left == head { ask(root, &["rev-parse", "--verify", "HEAD^"]) } else { Some(left) }
+}
+
+/// The newest tag of a version among the ancestors.
+pub(crate) fn last_version(root: &Path) -> Option<String> {
+    ask(root, &["describe", "--tags", "--abbrev=0", "--match=v[0-9]*"])
 }
 
 /// The counts that are committed there.
@@ -49,6 +54,8 @@ impl Scratch {
         let scratch =
             Self { root: root.to_path_buf(), folder: folders::target(root).join("bench/scratch") };
         scratch.remove();
+        // What git no longer knows of is in the way all the same.
+        let _ = fs::remove_dir_all(&scratch.folder);
         let folder = scratch.folder.to_string_lossy();
         scratch
             .git(&["worktree", "add", "--quiet", "--force", "--detach", &folder, revision])
@@ -138,6 +145,15 @@ mod tests {
         repository.git(&["branch", "--quiet", "-D", "main"]);
         assert_eq!(earlier(&repository.0), None);
         assert_eq!(earlier(&std::env::temp_dir()), None, "no repository");
+    }
+
+    #[test]
+    fn a_version_is_the_last_tag_that_looks_like_one() {
+        let repository = Repository::new("version");
+        assert_eq!(last_version(&repository.0), None);
+        repository.git(&["tag", "v0.1.0", "main^"]);
+        repository.git(&["tag", "before-lunch", "main"]);
+        assert_eq!(last_version(&repository.0).as_deref(), Some("v0.1.0"));
     }
 
     #[test]

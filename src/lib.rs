@@ -26,7 +26,7 @@
 //! | command | what it does |
 //! |---|---|
 //! | `cargo run -p pipeline` | a build traced from a runner's process over WebSocket, broker, API and persistence to the database, as four services; prints the one trace |
-//! | `cargo xtask test` | installs what it needs (packages on Debian, as root), then checks format, lints, tests, the module for browsers in Node and Chromium, documentation, features, examples, fuzz targets, the pipeline, dependencies, and interop with SDKs for Node and Python, which have to be there |
+//! | `cargo xtask test` | installs what it needs (packages on Debian, as root), then checks format, lints, tests, the module for browsers in Node and Chromium, documentation, features, examples, benches, fuzz targets, the pipeline, dependencies, and interop with SDKs for Node and Python, which have to be there |
 //!
 //! # Map
 //!

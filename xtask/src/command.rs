@@ -109,14 +109,25 @@ impl Cargo {
     }
 
     /// Like [`run`](Self::run), but returns what it writes to stdout instead of showing it.
-    pub(crate) fn output(mut self) -> Result<String, StepError> {
+    pub(crate) fn output(self) -> Result<String, StepError> {
+        self.output_and_end().and_then(|(output, end)| end.map(|()| output))
+    }
+
+    /// Like [`output`](Self::output), for a command that may fail and say why on stdout.
+    pub(crate) fn output_and_end(mut self) -> Result<(String, Result<(), StepError>), StepError> {
         println!("$ {}", self.shown);
         let (mut child, mut stdout) = self.spawn()?;
         let mut output = String::new();
         let read = stdout.read_to_string(&mut output);
         let status = child.wait().map_err(|source| self.io(source))?;
         read.map_err(|source| self.io(source))?;
-        self.ended(status).map(|()| output)
+        Ok((output, self.ended(status)))
+    }
+
+    /// What it writes to stdout, if it succeeds; nothing of it is shown.
+    pub(crate) fn answer(mut self) -> Option<String> {
+        let output = self.command.stderr(Stdio::null()).output().ok()?;
+        output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
     }
 
     /// Whether the call succeeds; nothing of it is shown.
@@ -180,8 +191,20 @@ mod tests {
     fn output_is_returned_unless_the_command_fails() {
         let output = cargo(&["--version"]).output().unwrap();
         assert!(output.starts_with("cargo "), "{output}");
+        assert_eq!(cargo(&["--version"]).answer(), Some(output));
         let error = cargo(&["no-such-command"]).output().unwrap_err();
         assert!(matches!(error, StepError::Exit { .. }), "{error}");
+        assert_eq!(cargo(&["no-such-command"]).answer(), None);
+    }
+
+    #[test]
+    fn what_a_failing_command_has_said_is_returned_beside_its_end() {
+        let mut talking = cargo(&[]);
+        talking.command = Command::new("sh");
+        talking.command.args(["-c", "echo why; exit 3"]);
+        let (output, end) = talking.output_and_end().unwrap();
+        assert_eq!(output, "why\n");
+        assert!(matches!(end, Err(StepError::Exit { .. })));
     }
 
     #[test]

@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::Path;
 
+use conformance::version_in;
+
 use crate::command::{Cargo, StepError};
 
 /// A program with arguments that show that it is there, and what Debian calls the package.
@@ -17,6 +19,8 @@ const TOOLS: &[Tool] = &[
     ("node", &["--version"], "nodejs"),
     ("npm", &["--version"], "npm"),
     ("chromium", &["--version"], "chromium"),
+    // For the benches.
+    ("valgrind", &["--version"], "valgrind"),
     // Tests start servers of their own.
     ("sh", &["-c", "PATH=$PATH:/usr/sbin nats-server --version"], "nats-server"),
     ("test", &["-x", "/usr/lib/rabbitmq/bin/rabbitmq-server"], "rabbitmq-server"),
@@ -103,6 +107,22 @@ pub(crate) fn once(
     }
     install()?;
     fs::write(&stamp, wanted).map_err(|e| failed(&stamp, e))
+}
+
+/// Makes gungraun's runner available, which takes benches of its own version only.
+///
+/// # Errors
+/// If it is not there and cannot be installed.
+pub(crate) fn gungraun_runner(root: &Path) -> Result<(), StepError> {
+    let lock = fs::read_to_string(root.join("Cargo.lock")).unwrap_or_default();
+    let version = version_in(&lock, "gungraun");
+    let there = Cargo::other(root, Path::new("gungraun-runner"), &["--version"]).answer();
+    if there.is_some_and(|answer| answer.trim_end().ends_with(&format!(" {version}"))) {
+        return Ok(());
+    }
+    println!("gungraun-runner {version} is not installed; building it takes some minutes, once");
+    let install = ["install", "--locked", "--force", "gungraun-runner", "--version", version];
+    Cargo::new(root, &install).run()
 }
 
 #[cfg(test)]

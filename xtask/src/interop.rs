@@ -1,10 +1,10 @@
 //! Installs the SDKs of other languages and sends traces through them.
 
-use std::env;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::command::{Cargo, StepError};
+use crate::folders::target;
 use crate::install::{self, Tool};
 
 /// What the full run needs beside Rust.
@@ -48,11 +48,4 @@ fn install_python(root: &Path) -> Result<PathBuf, StepError> {
         Cargo::other(root, &python, &[&pip[..], &["check"]].concat()).run()
     })?;
     Ok(python)
-}
-
-/// Cargo's target folder, in which this program lies as `debug/xtask`.
-fn target(root: &Path) -> PathBuf {
-    let own = env::current_exe().ok();
-    let folder = own.as_deref().and_then(Path::parent).and_then(Path::parent);
-    folder.map_or_else(|| root.join("target"), Path::to_path_buf)
 }

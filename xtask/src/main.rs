@@ -4,16 +4,22 @@ use std::process::ExitCode;
 
 use command::StepError;
 
+mod bench;
 mod command;
 mod conformance;
 mod examples;
 mod features;
+mod figures;
+mod folders;
 mod install;
 mod interop;
 mod loopback;
 mod peers;
+mod public_api;
+mod release;
 mod report;
 mod scenarios;
+mod soak;
 mod steps;
 mod test_summary;
 
@@ -25,7 +31,17 @@ Usage: cargo xtask <command>
 Commands:
   test [--quick]   Run every check of this repository, in order, up to the first that fails.
                    The last line is the number of tests: `N passed, M failed`.
-                   --quick leaves out docs, features, examples, fuzz, interop and deny
+                   --quick leaves out docs, features, examples, bench, fuzz, interop and deny
+  bench [filter]   Count the instructions and allocations of the benches, those whose names begin so
+                   or all, and fail if they differ from benches/counts.toml. Needs valgrind and
+                   gungraun-runner
+  bench --write <reason>
+                   Write what has changed to benches/counts.toml, with the reason
+  bench --base <revision> [filter]
+                   Count another revision too, and print what has changed since
+  bench --runs <number> [filter]
+                   Count several times, and fail if the counts do not repeat
+  bench --drill    Plant a regression in a scratch copy, and fail unless the gate does
   conformance [--write-docs] [--cases]
                    Count the wire vectors that this library and other crates get wrong, by rule.
                    Fails if this library does, or if docs/peers.md says otherwise; --write-docs
@@ -43,6 +59,15 @@ Commands:
                    Send requests to axum with each of the layers over the loopback, for some minutes,
                    and print what they leave of its throughput. Times fail nothing; --write-docs
                    writes docs/peers-loopback.md
+  api [--write-docs]
+                   List the public API, and fail if docs/api says otherwise; --write-docs writes it
+                   anew. Builds cargo-public-api the first time
+  release [--only <step>] [--fuzz-seconds <n>] [--soak-seconds <n>]
+                   Run what takes too long for every change: the public API and its compatibility,
+                   pairs of features, benches three times, the pipeline under load (300 s), the
+                   commands that run other crates, and each fuzz target for 600 s.
+                   --only runs one of api, semver, features, runs, soak, conformance, peers,
+                   scenarios, loopback and fuzz
   help             Print this text
 
 Options:
@@ -56,10 +81,13 @@ Exit code: 0 if all is well, 1 if a check failed, 2 if the command line was not 
 enum Request {
     Help,
     Test { quick: bool },
+    Bench(bench::Mode),
     Conformance(conformance::Options),
     Peers,
     Scenarios { write_docs: bool },
     Loopback { write_docs: bool },
+    Api { write_docs: bool },
+    Release(release::Options),
 }
 
 fn main() -> ExitCode {
@@ -71,10 +99,15 @@ fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         Ok(Request::Test { quick }) => steps::test(quick),
-        Ok(Request::Conformance(options)) => ended(conformance::run(&steps::root(), options)),
-        Ok(Request::Peers) => ended(peers::run(&steps::root())),
-        Ok(Request::Scenarios { write_docs }) => ended(scenarios::run(&steps::root(), write_docs)),
-        Ok(Request::Loopback { write_docs }) => ended(loopback::run(&steps::root(), write_docs)),
+        Ok(Request::Bench(mode)) => ended(bench::run(&folders::root(), &mode)),
+        Ok(Request::Conformance(options)) => ended(conformance::run(&folders::root(), options)),
+        Ok(Request::Peers) => ended(peers::run(&folders::root())),
+        Ok(Request::Scenarios { write_docs }) => {
+            ended(scenarios::run(&folders::root(), write_docs))
+        }
+        Ok(Request::Loopback { write_docs }) => ended(loopback::run(&folders::root(), write_docs)),
+        Ok(Request::Api { write_docs }) => ended(public_api::run(&folders::root(), write_docs)),
+        Ok(Request::Release(options)) => release::run(&options),
         Err(message) => {
             eprintln!("error: {message}\n\n{USAGE}");
             ExitCode::from(2)
@@ -101,13 +134,45 @@ fn parse(arguments: &[String]) -> Result<Request, String> {
             let [quick] = flags("test", options, ["--quick"])?;
             Ok(Request::Test { quick })
         }
+        Some(("bench", options)) => bench_request(options),
         Some(("conformance", options)) => {
             let [write_docs, cases] = flags("conformance", options, ["--write-docs", "--cases"])?;
             Ok(Request::Conformance(conformance::Options { write_docs, cases }))
         }
         Some(("peers", options)) => peers_request(options),
+        Some(("api", options)) => {
+            let [write_docs] = flags("api", options, ["--write-docs"])?;
+            Ok(Request::Api { write_docs })
+        }
+        Some(("release", options)) => release_request(options),
         Some((unknown, _)) => Err(format!("no command is called `{unknown}`")),
     }
+}
+
+fn bench_request(options: &[String]) -> Result<Request, String> {
+    let options: Vec<_> = options.iter().map(String::as_str).collect();
+    let filter = |rest: &[&str]| match rest {
+        [] => Ok(String::new()),
+        [filter] if !filter.starts_with('-') => Ok((*filter).to_owned()),
+        [unknown, ..] => Err(format!("`bench` takes no argument `{unknown}` there")),
+    };
+    let mode = match &options[..] {
+        ["--drill"] => bench::Mode::Drill,
+        ["--write", reason] if !reason.trim().is_empty() => {
+            bench::Mode::Write { reason: (*reason).to_owned() }
+        }
+        ["--write", ..] => return Err("`bench --write` takes one argument, the reason".to_owned()),
+        ["--base", revision, rest @ ..] => {
+            bench::Mode::Base { revision: (*revision).to_owned(), filter: filter(rest)? }
+        }
+        ["--runs", number, rest @ ..] => {
+            let number = number.parse().ok().filter(|number| *number > 1);
+            let number = number.ok_or("`bench --runs` takes a number, 2 or more")?;
+            bench::Mode::Runs { number, filter: filter(rest)? }
+        }
+        rest => bench::Mode::Check { filter: filter(rest)? },
+    };
+    Ok(Request::Bench(mode))
 }
 
 fn peers_request(options: &[String]) -> Result<Request, String> {
@@ -120,6 +185,27 @@ fn peers_request(options: &[String]) -> Result<Request, String> {
             Err("`peers` takes `--write-docs` only beside `--scenarios` or `--loopback`".to_owned())
         }
     }
+}
+
+fn release_request(given: &[String]) -> Result<Request, String> {
+    let mut options = release::Options::default();
+    for option in given.chunks(2) {
+        if option[0] == "--only" {
+            let step =
+                option.get(1).filter(|name| release::STEPS.iter().any(|step| step.name == **name));
+            options.only = Some(step.ok_or("`--only` takes the name of a step")?.clone());
+            continue;
+        }
+        let seconds = match option[0].as_str() {
+            "--fuzz-seconds" => &mut options.fuzz_seconds,
+            "--soak-seconds" => &mut options.soak_seconds,
+            unknown => return Err(format!("`release` takes no argument `{unknown}`")),
+        };
+        let number = option.get(1).and_then(|number| number.parse().ok());
+        // 0 would be for ever to the fuzzer.
+        *seconds = number.filter(|number| *number > 0).ok_or("seconds are a number above 0")?;
+    }
+    Ok(Request::Release(options))
 }
 
 /// Which of the known flags are given; another argument is an error.
@@ -149,6 +235,24 @@ mod tests {
     }
 
     #[test]
+    fn bench_does_one_thing_with_some_benches() {
+        use bench::Mode;
+        let [filter, revision] = ["wire::parse", "main"].map(str::to_owned);
+        let all = String::new;
+        for (line, mode) in [
+            ("bench", Mode::Check { filter: all() }),
+            ("bench wire::parse", Mode::Check { filter: filter.clone() }),
+            ("bench --write faster", Mode::Write { reason: "faster".to_owned() }),
+            ("bench --base main", Mode::Base { revision: revision.clone(), filter: all() }),
+            ("bench --base main wire::parse", Mode::Base { revision, filter: filter.clone() }),
+            ("bench --runs 3 wire::parse", Mode::Runs { number: 3, filter }),
+            ("bench --drill", Mode::Drill),
+        ] {
+            assert_eq!(parsed(line), Ok(Request::Bench(mode)), "{line}");
+        }
+    }
+
+    #[test]
     fn conformance_takes_its_flags_in_any_order() {
         let options = |write_docs, cases| {
             Ok(Request::Conformance(conformance::Options { write_docs, cases }))
@@ -169,6 +273,16 @@ mod tests {
     }
 
     #[test]
+    fn a_release_looks_longer_unless_it_is_told_how_long() {
+        let options =
+            release::Options { only: Some("fuzz".to_owned()), fuzz_seconds: 5, soak_seconds: 9 };
+        assert_eq!(parsed("release"), Ok(Request::Release(release::Options::default())));
+        let both = "release --soak-seconds 9 --only fuzz --fuzz-seconds 5";
+        assert_eq!(parsed(both), Ok(Request::Release(options)));
+        assert_eq!(parsed("api --write-docs"), Ok(Request::Api { write_docs: true }));
+    }
+
+    #[test]
     fn help_is_given_wherever_it_is_asked_for() {
         for line in ["--help", "-h", "help", "test --help", "test --quick -h"] {
             assert_eq!(parsed(line), Ok(Request::Help), "{line}");
@@ -182,15 +296,38 @@ mod tests {
             ("test --fast", "`--fast`"),
             ("test --quick more", "`more`"),
             ("conformance --quick", "`--quick`"),
+            ("bench --quick", "`--quick`"),
+            ("bench wire server", "`wire`"),
+            ("bench --write", "reason"),
+            ("bench --write one two", "reason"),
+            ("bench --runs 1", "2 or more"),
+            ("bench --runs many", "2 or more"),
+            ("bench --base", "`--base`"),
+            ("bench --drill wire", "`--drill`"),
             ("peers --cases", "`--cases`"),
             ("peers --write-docs", "`--scenarios`"),
             ("peers --loopback --scenarios", "one of"),
+            ("api --cases", "`--cases`"),
+            ("release --quick", "`--quick`"),
+            ("release --only deny", "name of a step"),
+            ("release --fuzz-seconds", "above 0"),
+            ("release --soak-seconds 0", "above 0"),
+            ("release --soak-seconds soon", "above 0"),
             ("help me", "`me`"),
             ("", "no command"),
         ] {
             let message = parsed(line).unwrap_err();
             assert!(message.contains(named), "{line}: {message}");
         }
+    }
+
+    #[test]
+    fn the_usage_lists_the_steps_of_a_release() {
+        let names: Vec<_> = release::STEPS.iter().map(|step| step.name).collect();
+        let (last, first) = names.split_last().unwrap();
+        let sentence = format!("--only runs one of {} and {last}", first.join(", "));
+        let usage = USAGE.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(usage.contains(&sentence), "{sentence}");
     }
 
     #[test]

@@ -5,6 +5,8 @@ use std::path::Path;
 
 use serde_json::Value;
 
+use crate::bench::found::Found;
+use crate::bench::summary::Summary;
 use crate::command::{Cargo, StepError};
 
 mod layers;
@@ -26,21 +28,8 @@ const PEERS: &str = "benches/peers/Cargo.toml";
 const DATADOG: &str = "benches/peers/datadog/Cargo.toml";
 const LAYERS: &str = crate::scenarios::LAYERS;
 
-/// The benches of each package that count instructions.
-const BENCHES: [(&str, &[&str]); 4] = [
-    (
-        OURS,
-        &[
-            "--features",
-            "bound-metrics",
-            "--bench",
-            "wire",
-            "--bench",
-            "server",
-            "--bench",
-            "client",
-        ],
-    ),
+/// Those of the other packages that count instructions; ours are found.
+const BENCHES: [(&str, &[&str]); 3] = [
     (PEERS, &["--bench", "wire"]),
     (DATADOG, &["--bench", "wire"]),
     (LAYERS, &["--bench", "server", "--bench", "client"]),
@@ -51,8 +40,10 @@ const BENCHES: [(&str, &[&str]); 4] = [
 /// # Errors
 /// If a bench cannot be run or is over its limit, or prints something else than is expected.
 pub(crate) fn run(root: &Path) -> Result<(), StepError> {
+    let ours = Found::find(root)?.arguments("");
+    let ours: Vec<_> = ours.iter().map(String::as_str).collect();
     let mut counts = Counts::default();
-    for (manifest, benches) in BENCHES {
+    for (manifest, benches) in [(OURS, &ours[..])].into_iter().chain(BENCHES) {
         let bench = &["bench", "--manifest-path", manifest];
         let instructions = [bench, benches, &["--", "--output-format=json"]].concat();
         let output = Cargo::new(root, &instructions).output()?;
@@ -69,17 +60,18 @@ pub(crate) fn run(root: &Path) -> Result<(), StepError> {
     Ok(())
 }
 
-/// Reads one JSON object per line.
+/// Group and id of a bench, and what was counted.
+type Figure = (String, String, u64);
+
+/// Reads one figure per line.
 fn collect(
     figures: &mut Figures,
     manifest: &'static str,
     output: &str,
-    read: fn(&'static str, &Value) -> Option<(String, u64)>,
+    read: fn(&'static str, &str) -> Option<Figure>,
 ) -> Result<(), StepError> {
     for line in output.lines() {
-        let object: Value = serde_json::from_str(line).unwrap_or_default();
-        let group = object["group"].as_str().map(str::to_owned);
-        let (Some(group), Some((id, figure))) = (group, read(manifest, &object)) else {
+        let Some((group, id, figure)) = read(manifest, line) else {
             return Err(StepError::Rule(format!("a bench of {manifest} prints no figure: {line}")));
         };
         figures.insert((manifest, group, id), figure);
@@ -88,35 +80,28 @@ fn collect(
 }
 
 /// From a summary of gungraun. The ids of our own benches stand behind their functions.
-fn instructions_of(manifest: &'static str, summary: &Value) -> Option<(String, u64)> {
-    let id = summary["id"].as_str()?;
-    let function = summary["function_name"].as_str()?;
-    let id = if manifest == OURS { format!("{function}.{id}") } else { id.to_owned() };
-    let metrics = summary["profiles"][0]["data"]["total"]["metrics"].get("Ir")?;
-    Some((id, metrics["values"]["new"].as_u64()?))
+fn instructions_of(manifest: &'static str, line: &str) -> Option<Figure> {
+    let Summary { group, function, id, instructions, .. } = Summary::read(line)?;
+    let id = if manifest == OURS { format!("{function}.{id}") } else { id };
+    Some((group, id, instructions))
 }
 
-fn allocations_of(_: &'static str, count: &Value) -> Option<(String, u64)> {
-    Some((count["id"].as_str()?.to_owned(), count["allocations"].as_u64()?))
+fn allocations_of(_: &'static str, line: &str) -> Option<Figure> {
+    let count: Value = serde_json::from_str(line).ok()?;
+    let text = |name: &str| count[name].as_str().map(str::to_owned);
+    Some((text("group")?, text("id")?, count["allocations"].as_u64()?))
 }
 
 #[cfg(test)]
 mod tests {
     use super::table::Table;
     use super::*;
+    use crate::bench::summary::tests::line as summary;
 
     fn figures(manifest: &'static str, output: &str) -> Result<Figures, StepError> {
         let mut figures = Figures::new();
         collect(&mut figures, manifest, output, instructions_of)?;
         Ok(figures)
-    }
-
-    fn summary(group: &str, function: &str, id: &str, instructions: u64) -> String {
-        let metrics = format!(r#"{{"Ir":{{"values":{{"new":{instructions},"old":1}}}}}}"#);
-        let profiles = format!(r#"[{{"data":{{"total":{{"metrics":{metrics}}}}}}}]"#);
-        format!(
-            r#"{{"group":"{group}","function_name":"{function}","id":"{id}","profiles":{profiles}}}"#
-        )
     }
 
     /// Ours of a table, 300 each.

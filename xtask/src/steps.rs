@@ -1,16 +1,17 @@
 //! The checks of `cargo xtask test`, as a table that is run from top to bottom.
 
-use std::env;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use crate::bench;
 use crate::command::{Cargo, StepError};
 use crate::conformance;
 use crate::examples;
 use crate::features;
+use crate::folders;
 use crate::install;
 use crate::interop;
 use crate::report::{self, Outcome, Row};
@@ -18,14 +19,15 @@ use crate::scenarios;
 use crate::test_summary::TestSummary;
 
 /// One check.
+#[derive(Clone, Copy)]
 pub(crate) struct Step {
     /// One lower-case word.
     pub(crate) name: &'static str,
     /// Whether `--quick` keeps it.
     pub(crate) quick: bool,
     /// What to do if it fails.
-    advice: &'static str,
-    run: fn(&mut Session) -> Result<(), StepError>,
+    pub(crate) advice: &'static str,
+    pub(crate) run: fn(&mut Session) -> Result<(), StepError>,
 }
 
 /// Cheap and frequent failures first; a new check is a new line.
@@ -80,6 +82,12 @@ pub(crate) const STEPS: &[Step] = &[
         run: run_examples,
     },
     Step {
+        name: "bench",
+        quick: false,
+        advice: "CONTRIBUTING.md says what to do when the gate is red",
+        run: bench_gate,
+    },
+    Step {
         name: "fuzz",
         quick: false,
         advice: "the input that broke the target lies in fuzz/artifacts; \
@@ -117,28 +125,45 @@ const EXAMPLE_LIMIT: Duration = Duration::from_secs(60);
 /// Both runs take some seconds; a machine under load gets this long.
 const BROWSER_LIMIT: Duration = Duration::from_secs(300);
 
-/// Seconds per fuzz target.
-const FUZZ_TIME: &str = "-max_total_time=8";
+/// Seconds per fuzz target: a short look, on top of its corpus.
+const FUZZ_SECONDS: u64 = 8;
 
 /// What the steps of one run share.
-struct Session {
+pub(crate) struct Session {
     /// The top of the repository.
-    root: PathBuf,
+    pub(crate) root: PathBuf,
+    /// Seconds per fuzz target.
+    pub(crate) fuzz_seconds: u64,
+    /// Seconds under load.
+    pub(crate) soak_seconds: u64,
     /// Counted by the steps that run tests.
     tests: TestSummary,
 }
 
+impl Session {
+    /// In this repository.
+    pub(crate) fn new(fuzz_seconds: u64, soak_seconds: u64) -> Self {
+        let tests = TestSummary::default();
+        Self { root: folders::root(), fuzz_seconds, soak_seconds, tests }
+    }
+}
+
 /// Runs the steps up to the first that fails, then prints the table and the number of tests.
 pub(crate) fn test(quick: bool) -> ExitCode {
-    let mut session = Session { root: root(), tests: TestSummary::default() };
-    let (rows, failure) = run_all(STEPS, quick, &mut session);
+    let mut session = Session::new(FUZZ_SECONDS, 0);
+    let succeeded = run(STEPS, quick, &mut session);
+    println!("{}", session.tests.last_line());
+    if succeeded { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
 
+/// Runs steps up to the first that fails, prints the table, and says whether none has failed.
+pub(crate) fn run(steps: &[Step], quick: bool, session: &mut Session) -> bool {
+    let (rows, failure) = run_all(steps, quick, session);
     println!("\n{}", report::table(&rows));
     if let Some((step, error)) = &failure {
         println!("{} failed: {error}\nwhat to do: {}\n", step.name, step.advice);
     }
-    println!("{}", session.tests.last_line());
-    if failure.is_none() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    failure.is_none()
 }
 
 fn run_all<'a>(
@@ -175,7 +200,8 @@ fn fmt(session: &mut Session) -> Result<(), StepError> {
 }
 
 fn install_packages(session: &mut Session) -> Result<(), StepError> {
-    install::debian_packages(&session.root)
+    install::debian_packages(&session.root)?;
+    install::gungraun_runner(&session.root)
 }
 
 fn clippy(session: &mut Session) -> Result<(), StepError> {
@@ -247,14 +273,21 @@ fn run_examples_of(root: &Path, package: &str, folder: &Path) -> Result<(), Step
     Ok(())
 }
 
-/// A short look at every target, on top of its corpus; long runs are a matter of releases.
-fn fuzz(session: &mut Session) -> Result<(), StepError> {
+/// The counts of the benches, and then whether it would be seen if they were others.
+fn bench_gate(session: &mut Session) -> Result<(), StepError> {
+    bench::run(&session.root, &bench::Mode::Check { filter: String::new() })?;
+    bench::run(&session.root, &bench::Mode::Drill)
+}
+
+/// Every target, for some time each.
+pub(crate) fn fuzz(session: &mut Session) -> Result<(), StepError> {
     install::cargo_subcommand(&session.root, "fuzz")?;
     let folder = session.root.join("fuzz/fuzz_targets");
     let targets = examples::find(&folder).map_err(|e| unreadable(&folder, &e))?;
     if targets.is_empty() {
         return Err(StepError::Rule("there are no fuzz targets".to_owned()));
     }
+    let time = format!("-max_total_time={}", session.fuzz_seconds);
     for target in targets {
         // Neither the findings of this run nor those of an earlier one belong to the sources.
         let seeds = format!("fuzz/corpus/{}", target.name);
@@ -262,8 +295,7 @@ fn fuzz(session: &mut Session) -> Result<(), StepError> {
         fs::create_dir_all(session.root.join(&found))
             .map_err(|e| unreadable(&session.root.join(&found), &e))?;
         let name = target.name.as_str();
-        let arguments =
-            ["fuzz", "run", name, &found, &seeds, "--", FUZZ_TIME, "-print_final_stats=1"];
+        let arguments = ["fuzz", "run", name, &found, &seeds, "--", &time, "-print_final_stats=1"];
         // The pinned compiler has the sanitizers, but lets only a nightly ask for them.
         Cargo::new(&session.root, &arguments).env("RUSTC_BOOTSTRAP", "1").run()?;
     }
@@ -290,13 +322,6 @@ fn unreadable(path: &Path, source: &io::Error) -> StepError {
     StepError::Rule(format!("{} could not be read: {source}", path.display()))
 }
 
-/// The folder above this package, wherever the repository lies by now.
-pub(crate) fn root() -> PathBuf {
-    let own = env::var_os("CARGO_MANIFEST_DIR")
-        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
-    own.parent().map(Path::to_path_buf).unwrap_or(own)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -311,7 +336,7 @@ mod tests {
     };
 
     fn outcomes(steps: &[Step], quick: bool) -> (Vec<Outcome>, Option<&'static str>) {
-        let mut session = Session { root: root(), tests: TestSummary::default() };
+        let mut session = Session::new(0, 0);
         let (rows, failure) = run_all(steps, quick, &mut session);
         (rows.iter().map(|row| row.outcome).collect(), failure.map(|(step, _)| step.name))
     }

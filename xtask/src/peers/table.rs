@@ -8,6 +8,7 @@ use conformance::version_in;
 
 use super::{Counts, OURS};
 use crate::command::StepError;
+use crate::figures::thousands;
 
 /// One kind of work.
 pub(super) struct Table {
@@ -130,25 +131,12 @@ fn ratio(figure: u64, ours: u64) -> String {
     }
 }
 
-fn thousands(figure: u64) -> String {
-    let digits = figure.to_string();
-    let mut text = String::new();
-    for (n, digit) in digits.chars().enumerate() {
-        if n > 0 && (digits.len() - n).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_easy_to_read() {
-        assert_eq!([7, 907, 1907, 304_947].map(thousands), ["7", "907", "1,907", "304,947"]);
+    fn ratios_have_two_digits() {
         assert_eq!([ratio(3769, 331), ratio(1582, 331), ratio(330, 331)], ["11", "4.8", "1.0"]);
     }
 

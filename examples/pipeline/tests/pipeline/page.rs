@@ -2,12 +2,23 @@
 
 use throughline_testkit::{SpanRecord, Traces};
 
-use crate::harness::{Bed, Browser, PATIENCE, event, post_event, sh, summary};
+use crate::harness::{Bed, Browser, Fleet, Nats, PATIENCE, event, post_event, sh, summary};
 
 #[tokio::test]
 async fn a_page_in_a_browser_is_the_last_hop_of_the_runners_trace() {
     let bed = Bed::new().await;
     let fleet = bed.fleet().await;
+    is_the_last_hop(bed, fleet).await;
+}
+
+#[tokio::test]
+async fn a_page_is_the_last_hop_behind_a_stream_too() {
+    let (bed, nats) = (Bed::new().await, Nats::start().await);
+    let fleet = bed.fleet_over(&nats).await;
+    is_the_last_hop(bed, fleet).await;
+}
+
+async fn is_the_last_hop(bed: Bed, fleet: Fleet) {
     let persistence = fleet.persistence.as_ref().unwrap();
     let browser = Browser::open(&persistence.url);
     follows(&bed, &fleet.api.url).await;

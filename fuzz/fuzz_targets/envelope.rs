@@ -2,6 +2,8 @@
 //! and what is no JSON stays none.
 #![no_main]
 
+use std::sync::LazyLock;
+
 use libfuzzer_sys::fuzz_target;
 use throughline::context::{Decision, SpanId, TraceContext, TraceParent};
 use throughline::propagation::Propagator;
@@ -20,14 +22,16 @@ const SENTRY_TRACE: &str = "0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-1"
 const HEADERS: [(&str, &str); 3] =
     [("traceparent", TRACEPARENT), ("tracestate", "a=\"\\,b=1"), ("sentry-trace", SENTRY_TRACE)];
 
+static ENVELOPES: LazyLock<[Envelope; MODELS.len()]> =
+    LazyLock::new(|| MODELS.each_ref().map(|model| (model.envelope)()));
+
 fuzz_target!(|text: &str| {
     let context = Propagator::default().extract(&HEADERS).context;
     let is_json = Parsed::parse(text).is_some();
-    for model in &MODELS {
-        let envelope = (model.envelope)();
+    for (model, envelope) in MODELS.iter().zip(ENVELOPES.iter()) {
         match is_json {
-            true => equals_the_model(model, &envelope, &context, text),
-            false => stays_what_it_is(&envelope, &context, text),
+            true => equals_the_model(model, envelope, &context, text),
+            false => stays_what_it_is(envelope, &context, text),
         }
     }
     is_relayed(text, &context, is_json);
@@ -42,16 +46,15 @@ fn equals_the_model(model: &Model, envelope: &Envelope, context: &TraceContext, 
 
     let bare = model::removed(read, text);
     assert_eq!(envelope.strip(text), bare);
-    assert_eq!(envelope.replace(text, context), model::added(write, &bare, &HEADERS));
-    assert_eq!(envelope.replace(text, &TraceContext::new()), bare);
+    assert_eq!(envelope.replace(text, context), model::replaced(model, text, &HEADERS));
+    assert_eq!(envelope.replace(text, &TraceContext::new()), model::replaced(model, text, &[]));
 
     let injected = match model::stands_in(read, text) {
         true => text.to_owned(),
         false => model::added(write, text, &HEADERS),
     };
     assert_eq!(envelope.inject(text, context), injected);
-    let is_flat = write.iter().all(|(_, inside)| !matches!(inside, model::Inside::Object(_)));
-    let prepended = match is_flat {
+    let prepended = match model::is_flat(write.iter()) {
         true => Parsed::parse(text).expect("valid").rewrite(&model::members(write, &HEADERS), &[]),
         false => injected,
     };
@@ -89,8 +92,6 @@ fn is_relayed(text: &str, context: &TraceContext, is_json: bool) {
     assert_eq!(sent, changed);
     assert_eq!(digits_hidden(&changed), digits_hidden(text));
     if is_json {
-        let mut expected = TraceContext::from(own);
-        *expected.trace_state_mut() = found.trace_state().clone();
         let sent = relay.envelope().extract(&sent).context;
         assert_eq!(sent.parent().map(parts), Some(parts(&own)));
         assert_eq!(sent.trace_state(), found.trace_state());

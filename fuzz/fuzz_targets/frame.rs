@@ -20,14 +20,20 @@ fuzz_target!(|message: Vec<u8>| {
         Some(fields) => {
             let length: usize = fields.iter().map(|(_, value)| 3 + value.len()).sum();
             assert_eq!(payload, message[3 + length..]);
-            assert_eq!(found.context, Propagator::default().extract(&last_of_each(&fields)).context);
+            assert_eq!(
+                found.context,
+                Propagator::default().extract(&last_of_each(&fields)).context
+            );
             let (kept, now) = frame.decode(&replaced);
             assert_eq!((kept, now.context.parent()), (payload.clone(), Some(&parent)));
         }
         None => {
             assert_eq!((&payload, &replaced), (&message, &message));
             assert!(found.context.is_empty());
-            assert_eq!(found.refused.iter().map(|error| error.rule()).collect::<Vec<_>>(), [Rule::Ms4]);
+            assert_eq!(
+                found.refused.iter().map(|error| error.rule()).collect::<Vec<_>>(),
+                [Rule::Ms4]
+            );
         }
     }
     // What goes out comes in, whoever reads it.

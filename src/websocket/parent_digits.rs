@@ -33,17 +33,24 @@ impl ParentDigits {
         let mut digits = [0; TRACE_DIGITS];
         encode_hex(&span.trace_id().to_bytes(), &mut digits);
         let trace_id = str::from_utf8(&digits).ok()?;
-        // What is overwritten is the whole rest of a value, so that it does not matter what stands there.
-        let place = |value: Option<&str>, version: &str, length: usize| {
+        let place = |value: Option<&str>, version: &str, is_behind: fn(&str) -> bool| {
             let Some(value) = value else { return Some(None) };
             let parent = value.strip_prefix(version)?.strip_prefix(trace_id)?.strip_prefix('-')?;
-            (parent.len() == length).then(|| Some(parent.as_ptr().addr() - text.as_ptr().addr()))
+            let (id, behind) = parent.split_at_checked(DIGITS)?;
+            // Over anything else, digits could make a context or JSON of what is none.
+            (is_hex(id) && id != "0000000000000000" && is_behind(behind))
+                .then(|| Some(id.as_ptr().addr() - text.as_ptr().addr()))
         };
-        let length = DIGITS + span.sampled().map_or(0, |_| "-1".len());
+        let is_flags =
+            |flags: &str| flags.len() == 3 && flags.strip_prefix('-').is_some_and(is_hex);
+        let is_decision: fn(&str) -> bool = match span.sampled() {
+            Some(_) => |decision| matches!(decision, "-0" | "-1"),
+            None => str::is_empty,
+        };
         let ([traceparent, _, sentry_trace, _], [trace, _]) = (written.trace, written.sentry);
         let found = Self {
-            traceparent: place(traceparent, "00-", DIGITS + "-01".len())?,
-            sentry_trace: [place(sentry_trace, "", length)?, place(trace, "", length)?],
+            traceparent: place(traceparent, "00-", is_flags)?,
+            sentry_trace: [place(sentry_trace, "", is_decision)?, place(trace, "", is_decision)?],
         };
         (found != Self::default()).then_some(found)
     }
@@ -67,6 +74,10 @@ impl ParentDigits {
             text.replace_range(at..at + length, str::from_utf8(&new[..length]).unwrap_or_default());
         }
     }
+}
+
+fn is_hex(text: &str) -> bool {
+    text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 /// Of the id of a trace.
@@ -149,6 +160,10 @@ mod tests {
             usual.replace("\"tracestate\"", "\"other\""),
             usual.replace("\"traceparent\":\"00-", "\"traceparent\":\"01-"),
             usual.replace("-01\"", "-0\u{e9}"),
+            usual.replace("-01\"", "-0\u{1}\""),
+            usual.replace("-0102", "-01-2"),
+            usual.replace("-0102030405060708-", "-0000000000000000-"),
+            usual.replace("08-1\"", "08-2\""),
             usual.replace("-01\"", r#"-0\""#),
             usual.replace("-1\"", r#"-\""#),
             format!("{usual} "),

@@ -295,7 +295,12 @@ pub(crate) fn fuzz(session: &mut Session) -> Result<(), StepError> {
         fs::create_dir_all(session.root.join(&found))
             .map_err(|e| unreadable(&session.root.join(&found), &e))?;
         let name = target.name.as_str();
-        let arguments = ["fuzz", "run", name, &found, &seeds, "--", &time, "-print_final_stats=1"];
+        let dictionary = format!("fuzz/dictionaries/{name}.dict");
+        let known = session.root.join(&dictionary).exists();
+        let dictionary = format!("-dict={}", session.root.join(dictionary).display());
+        let mut arguments =
+            vec!["fuzz", "run", name, &found, &seeds, "--", &time, "-print_final_stats=1"];
+        arguments.extend(known.then_some(dictionary.as_str()));
         // The pinned compiler has the sanitizers, but lets only a nightly ask for them.
         Cargo::new(&session.root, &arguments).env("RUSTC_BOOTSTRAP", "1").run()?;
     }

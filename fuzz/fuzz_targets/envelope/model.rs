@@ -69,7 +69,9 @@ pub fn read(level: Level, text: &str, headers: &mut Vec<(&'static str, String)>)
     let Some(parsed) = Parsed::parse(text) else { return };
     let found = found(level, &parsed);
     for (at, (_, inside)) in level.iter().enumerate() {
-        let Some((_, member)) = found.iter().rev().find(|(index, _)| *index == at) else { continue };
+        let Some((_, member)) = found.iter().rev().find(|(index, _)| *index == at) else {
+            continue;
+        };
         let fits = member.value.len() <= limits::ENVELOPE_CONTEXT_BYTES;
         match *inside {
             Field(name) if fits && headers.iter().all(|(known, _)| *known != name) => {
@@ -89,6 +91,23 @@ pub fn stands_in(level: Level, text: &str) -> bool {
         Object(level) => stands_in(level, member.value),
         Field(_) | Context(_) => true,
     })
+}
+
+/// The text with these headers instead of what its contexts said.
+pub fn replaced(model: &Model, text: &str, headers: &[(&str, &str)]) -> String {
+    let parsed = Parsed::parse(text).expect("it is an object");
+    let old = found(model.read, &parsed);
+    // What the rule hides behind a context at the start counts for nothing as long as one stands there.
+    if is_flat(model.write.iter()) && is_flat(old.iter().map(|(at, _)| &model.read[*at])) {
+        let old: Vec<_> = old.into_iter().map(|(_, member)| member).collect();
+        return parsed.rewrite(&members(model.write, headers), &old);
+    }
+    added(model.write, &removed(model.read, text), headers)
+}
+
+/// Whether nothing of it stands in somebody else's object.
+pub fn is_flat<'l>(mut members: impl Iterator<Item = &'l (&'static str, Inside)>) -> bool {
+    members.all(|(_, inside)| !matches!(inside, Object(_)))
 }
 
 /// The text without its contexts, and without objects that held nothing else.

@@ -35,9 +35,8 @@ impl<'a> Parsed<'a> {
         };
         let run = self.members.iter().take_while(|member| known(member).is_some()).count();
         let end = self.text.trim_end_matches(WHITE_SPACE).len() - 1;
-        let is_late = |member: &Member<'_>| {
-            self.offset(member.key) + limits::LATE_DUPLICATE_BYTES >= end
-        };
+        let is_late =
+            |member: &Member<'_>| self.offset(member.key) + limits::LATE_DUPLICATE_BYTES >= end;
         let members = self.members.iter().enumerate();
         let searched = members.filter(|(at, member)| run == 0 || *at < run || is_late(member));
         searched.filter_map(|(_, member)| Some((known(member)?, member))).collect()
@@ -58,7 +57,9 @@ impl<'a> Parsed<'a> {
                 out.push_str(text);
             } else {
                 out.push_str(if empty { "" } else { "," });
-                out.push_str(text.trim_start_matches(WHITE_SPACE).strip_prefix(',').unwrap_or(text));
+                out.push_str(
+                    text.trim_start_matches(WHITE_SPACE).strip_prefix(',').unwrap_or(text),
+                );
                 (empty, neighbor_stays) = (false, true);
             }
         }

@@ -79,7 +79,7 @@ fn an_import_from_below_is_no_violation() {
         ("src/propagation/field.rs", "#[cfg(test)] mod tests;"),
         ("src/propagation/tests.rs", "use crate::http::X;"),
         ("src/http/server/layer.rs", "use crate::otel::X; use http::Request; use super::future;"),
-        ("src/websocket/stream.rs", "use super::envelope::X; use crate::otel;"),
+        ("src/websocket/relay.rs", "use super::envelope::X; use crate::otel;"),
         ("src/websocket/envelope/scan.rs", "use super::super::relay::X;"),
         ("src/lib.rs", "pub mod http; pub use crate::http::ServerLayer;"),
     ] {
@@ -100,7 +100,7 @@ fn a_mention_of_opentelemetry_is_found() {
     assert_eq!(count("src/propagation/mod.rs", "fn f(_: opentelemetry_http::X) {}"), 1);
     assert_eq!(count("src/websocket/envelope.rs", "use ::opentelemetry as o;"), 1);
     assert_eq!(count("src/websocket/envelope/mod.rs", "// opentelemetry"), 0);
-    assert_eq!(count("src/websocket/stream.rs", "use opentelemetry::Context;"), 0);
+    assert_eq!(count("src/websocket/relay.rs", "use opentelemetry::Context;"), 0);
 }
 
 #[test]

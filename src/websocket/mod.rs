@@ -4,7 +4,8 @@
 //! (`{"_trace":{..},"_sentry":{..}, ..}`), reads it back, replaces or removes it. Everything else in
 //! the text stays byte-identical, and a text that is not a JSON object is left alone.
 //! [`TracedWebSocket`] does this for the messages of a socket, in spans of their own: see
-//! [below](#spans).
+//! [below](#spans). A [`Relay`] passes messages on with its own span as the parent. Binary messages have
+//! their context in a [`Frame`], once both ends have agreed on that [`Subprotocol`].
 //!
 //! ```
 //! use serde::{Deserialize, Serialize};
@@ -72,44 +73,29 @@
 //! | `websocket.messages.sent`, `websocket.messages.received` | texts and binary messages |
 //! | `error.type` | of what broke it; a status if the handshake was refused |
 
-#[cfg(feature = "websocket-connect")]
-mod connect;
-mod connection;
 mod envelope;
 mod frame;
-mod halves;
-mod handshake;
-mod incoming;
 mod message;
-mod open_connections;
 mod parent_digits;
-mod query;
 mod relay;
 mod scan;
-mod send_error;
-mod socket_tracing;
-mod stream;
+mod socket;
 mod subprotocol;
-#[cfg(feature = "axum")]
-mod upgrade;
 mod written;
 
-#[cfg(feature = "websocket-connect")]
-pub use connect::connect_traced;
 pub use envelope::{Envelope, Placement};
 pub use frame::Frame;
-pub use halves::{ReceiveHalf, SendHalf};
-pub use handshake::Dialing;
-pub use incoming::Incoming;
 pub use message::{Close, Message};
-pub use query::QueryParameters;
 pub use relay::{Relay, RelayMode};
-pub use send_error::SendError;
-pub use socket_tracing::SocketTracing;
-pub use stream::TracedWebSocket;
-pub use subprotocol::Subprotocol;
 #[cfg(feature = "axum")]
-pub use upgrade::WebSocketUpgradeExt;
+pub use socket::WebSocketUpgradeExt;
+#[cfg(feature = "websocket-connect")]
+pub use socket::connect_traced;
+pub use socket::{
+    Dialing, Incoming, QueryParameters, ReceiveHalf, SendError, SendHalf, SocketTracing,
+    TracedWebSocket,
+};
+pub use subprotocol::Subprotocol;
 
 /// The examples of the page are tests.
 #[cfg(doctest)]

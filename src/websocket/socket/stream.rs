@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::connection::{Connection, Half, Noted};
 use super::halves::{self, ReceiveHalf, SendHalf};
-use super::socket_tracing::describe;
+use super::tracing::describe;
 use super::{Envelope, Incoming, Message, SendError, SocketTracing, Subprotocol};
 use crate::messaging::error_type;
 use crate::propagation::Extraction;

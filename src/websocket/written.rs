@@ -11,9 +11,11 @@ use crate::limits;
 pub(super) struct Written<'a> {
     pub(super) trace: WrittenMembers<'a, 4>,
     pub(super) sentry: WrittenMembers<'a, 2>,
+    /// All behind the context, to the closing brace.
+    rest: &'a str,
 }
 
-/// Texts in the order of [`TRACE`] or [`SENTRY`], without an escape in them.
+/// Texts in the order of [`TRACE`] or [`SENTRY`], without anything in them that JSON escapes.
 pub(super) type WrittenMembers<'a, const N: usize> = [Option<&'a str>; N];
 
 impl<'a> Written<'a> {
@@ -33,14 +35,21 @@ impl<'a> Written<'a> {
             }
             (before - rest.len() <= max_bytes).then_some(())?;
             if rest.is_empty() {
-                return Some(found);
+                return Some(Self { rest: "}", ..found });
             }
             let next = rest.strip_prefix(',').filter(|next| next.starts_with('"'))?;
             if keys.spelled(next.as_bytes(), 0).is_none() {
-                return (!has_late_key(next, keys)).then_some(found);
+                let rest = text.get(text.len() - "}".len() - next.len()..)?;
+                return (!has_late_key(next, keys)).then_some(Self { rest, ..found });
             }
             rest = next;
         }
+    }
+
+    /// The text with these members instead of the context.
+    pub(super) fn replaced(&self, members: &str) -> String {
+        let comma = if members.is_empty() || self.rest == "}" { "" } else { "," };
+        ["{", members, comma, self.rest].concat()
     }
 }
 
@@ -55,8 +64,10 @@ fn members<'a, const N: usize>(
             names.iter().enumerate().find_map(|(at, name)| Some((at, rest.strip_prefix(name)?)))?;
         let end = memchr2(b'"', b'\\', value.as_bytes())?;
         let (value, behind) = value.split_at(end);
+        // Without a branch, so that compilers make vector instructions of it.
+        let is_plain = value.bytes().fold(true, |plain, byte| plain & (byte >= b' '));
         let is_first = found[at].replace(value).is_none();
-        rest = behind.strip_prefix('"').filter(|_| is_first)?;
+        rest = behind.strip_prefix('"').filter(|_| is_plain && is_first)?;
         match rest.strip_prefix(',') {
             Some(next) => rest = next,
             None => return rest.strip_prefix('}'),
@@ -117,6 +128,8 @@ mod tests {
                 let (found, searched) = (envelope.extract(&text), envelope.extract(&searched));
                 assert_eq!(found.context, searched.context);
                 assert_eq!(found.context.parent(), context().parent());
+                assert_eq!(envelope.strip(&text), payload);
+                assert_eq!(envelope.replace(&text, &context()), text);
             }
         }
     }
@@ -144,6 +157,7 @@ mod tests {
             usual.replacen("\"tracestate\"", "\"other\"", 1),
             usual.replacen("b=~", r"b=\u007e", 1),
             usual.replacen("\"00-", "[\"00-", 1),
+            usual.replacen("b=~", "b=\u{1}", 1),
             behind(r#""_trace":{}"#),
             behind(r#""\u005ftrace":{}"#),
             behind(r#""b":{"params":1}"#),

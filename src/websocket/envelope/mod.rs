@@ -195,6 +195,9 @@ impl Envelope {
     pub fn replace<'a>(&self, text: &'a str, context: &TraceContext) -> Cow<'a, str> {
         let Some(object) = Object::open(text) else { return Cow::Borrowed(text) };
         let fields = self.fields(context);
+        if let Some(written) = self.written(text).filter(|_| self.write.is_flat()) {
+            return Cow::Owned(written.replaced(&self.write.members(&fields)));
+        }
         let old = self.read.members_of(&object);
         if self.write.is_flat() && self.read.are_flat(&old) {
             let first = self.write.members(&fields);
@@ -212,7 +215,10 @@ impl Envelope {
     /// Removes the context of a text.
     #[must_use]
     pub fn strip<'a>(&self, text: &'a str) -> Cow<'a, str> {
-        self.read.removed(text)
+        match self.written(text) {
+            Some(written) => Cow::Owned(written.replaced("")),
+            None => self.read.removed(text),
+        }
     }
 
     pub(super) fn propagator(&self) -> &Propagator {

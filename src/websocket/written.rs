@@ -15,7 +15,7 @@ pub(super) struct Written<'a> {
     rest: &'a str,
 }
 
-/// Texts in the order of [`TRACE`] or [`SENTRY`], without anything in them that JSON escapes.
+/// Texts in the order of [`TRACE`] or [`SENTRY`], without a quotation mark or a backslash in them.
 pub(super) type WrittenMembers<'a, const N: usize> = [Option<&'a str>; N];
 
 impl<'a> Written<'a> {
@@ -46,10 +46,17 @@ impl<'a> Written<'a> {
         }
     }
 
-    /// The text with these members instead of the context.
-    pub(super) fn replaced(&self, members: &str) -> String {
+    /// The text with these members instead of the context. `None` if there are control characters in the
+    /// context: without them, the text could be JSON, and now it is not.
+    pub(super) fn replaced(&self, members: &str) -> Option<String> {
+        // Without a branch, so that compilers make vector instructions of it.
+        let is_plain = |text: &str| text.bytes().fold(true, |plain, byte| plain & (byte >= b' '));
         let comma = if members.is_empty() || self.rest == "}" { "" } else { "," };
-        ["{", members, comma, self.rest].concat()
+        let values = self.trace.iter().chain(&self.sentry);
+        values
+            .flatten()
+            .all(|value| is_plain(value))
+            .then(|| ["{", members, comma, self.rest].concat())
     }
 }
 
@@ -64,10 +71,8 @@ fn members<'a, const N: usize>(
             names.iter().enumerate().find_map(|(at, name)| Some((at, rest.strip_prefix(name)?)))?;
         let end = memchr2(b'"', b'\\', value.as_bytes())?;
         let (value, behind) = value.split_at(end);
-        // Without a branch, so that compilers make vector instructions of it.
-        let is_plain = value.bytes().fold(true, |plain, byte| plain & (byte >= b' '));
         let is_first = found[at].replace(value).is_none();
-        rest = behind.strip_prefix('"').filter(|_| is_plain && is_first)?;
+        rest = behind.strip_prefix('"').filter(|_| is_first)?;
         match rest.strip_prefix(',') {
             Some(next) => rest = next,
             None => return rest.strip_prefix('}'),
@@ -157,7 +162,6 @@ mod tests {
             usual.replacen("\"tracestate\"", "\"other\"", 1),
             usual.replacen("b=~", r"b=\u007e", 1),
             usual.replacen("\"00-", "[\"00-", 1),
-            usual.replacen("b=~", "b=\u{1}", 1),
             behind(r#""_trace":{}"#),
             behind(r#""\u005ftrace":{}"#),
             behind(r#""b":{"params":1}"#),
@@ -169,6 +173,15 @@ mod tests {
         let early =
             behind(r#""_trace":0"#).replacen("\"_trace\":0", &format!("\"_trace\":0,{long}"), 1);
         assert!(envelope.written(&early).is_some(), "{early}");
+    }
+
+    #[test]
+    fn ms_3_control_characters_are_not_replaced_by_json() {
+        let usual = Envelope::json().replace(r#"{"a":1}"#, &context()).into_owned();
+        assert!(Envelope::json().written(&usual).unwrap().replaced("").is_some());
+        let text = usual.replacen("b=~", "b=\u{1}", 1);
+        assert_eq!(Envelope::json().written(&text).unwrap().replaced(""), None);
+        assert_eq!(Envelope::json().strip(&text), text);
     }
 
     #[test]

@@ -116,11 +116,10 @@ impl Envelope {
         context: &TraceContext,
     ) -> Result<String, serde_json::Error> {
         let (text, is_free) = typed::to_string(value, &|name| self.read.knows(name))?;
-        let sent = match is_free {
-            true => self.prepend(&text, context),
-            false => self.inject(&text, context),
-        };
-        Ok(match sent {
+        if is_free && self.write.is_flat() {
+            return Ok(with_first(text, self.write.members(&self.fields(context))));
+        }
+        Ok(match self.inject(&text, context) {
             Cow::Owned(sent) => sent,
             Cow::Borrowed(_) => text,
         })
@@ -195,8 +194,9 @@ impl Envelope {
     pub fn replace<'a>(&self, text: &'a str, context: &TraceContext) -> Cow<'a, str> {
         let Some(object) = Object::open(text) else { return Cow::Borrowed(text) };
         let fields = self.fields(context);
-        if let Some(written) = self.written(text).filter(|_| self.write.is_flat()) {
-            return Cow::Owned(written.replaced(&self.write.members(&fields)));
+        let written = self.written(text).filter(|_| self.write.is_flat());
+        if let Some(sent) = written.and_then(|old| old.replaced(&self.write.members(&fields))) {
+            return Cow::Owned(sent);
         }
         let old = self.read.members_of(&object);
         if self.write.is_flat() && self.read.are_flat(&old) {
@@ -215,8 +215,8 @@ impl Envelope {
     /// Removes the context of a text.
     #[must_use]
     pub fn strip<'a>(&self, text: &'a str) -> Cow<'a, str> {
-        match self.written(text) {
-            Some(written) => Cow::Owned(written.replaced("")),
+        match self.written(text).and_then(|written| written.replaced("")) {
+            Some(bare) => Cow::Owned(bare),
             None => self.read.removed(text),
         }
     }
@@ -247,6 +247,16 @@ impl Envelope {
             false => WrittenFields::default(),
         }
     }
+}
+
+/// The text of a struct with these members first. In place, since a second text of that size costs more
+/// than to move the first.
+fn with_first(mut text: String, mut members: String) -> String {
+    if !members.is_empty() && text.starts_with('{') {
+        members.push_str(if text == "{}" { "" } else { "," });
+        text.insert_str(1, &members);
+    }
+    text
 }
 
 #[cfg(test)]

@@ -30,7 +30,7 @@ fn budget(instructions: u64) -> LibraryBenchmarkConfig {
 // Read
 
 #[library_benchmark(setup = received)]
-#[bench::first_200b(args = (B200, Place::First), config = budget(2_450))]
+#[bench::first_200b(args = (B200, Place::First), config = budget(2_500))]
 #[bench::first_2kb(args = (KB2, Place::First), config = budget(2_850))]
 #[bench::first_64kb(args = (KB64, Place::First), config = budget(2_850))]
 #[bench::first_1mb(args = (MB1, Place::First), config = budget(2_850))]
@@ -73,28 +73,28 @@ fn prepend(work: &'static mut Work) -> String {
 // Relay
 
 #[library_benchmark(setup = relayed)]
-#[bench::b200(args = (B200,), config = budget(7_200))]
-#[bench::kb2(args = (KB2,), config = budget(7_850))]
-#[bench::kb64(args = (KB64,), config = budget(75_000))]
+#[bench::b200(args = (B200,), config = budget(5_200))]
+#[bench::kb2(args = (KB2,), config = budget(5_900))]
+#[bench::kb64(args = (KB64,), config = budget(73_000))]
 #[bench::mb1(args = (MB1,), config = budget(1_100_000))]
 fn replace(work: &'static mut Work) -> String {
     black_box(work).replace()
 }
 
 #[library_benchmark(setup = relayed)]
-#[bench::b200(args = (B200,), config = budget(2_750))]
-#[bench::kb2(args = (KB2,), config = budget(3_450))]
-#[bench::kb64(args = (KB64,), config = budget(71_000))]
+#[bench::b200(args = (B200,), config = budget(3_500))]
+#[bench::kb2(args = (KB2,), config = budget(4_150))]
+#[bench::kb64(args = (KB64,), config = budget(71_500))]
 #[bench::mb1(args = (MB1,), config = budget(1_100_000))]
 fn forward(work: &'static mut Work) -> String {
     black_box(work).forward()
 }
 
 #[library_benchmark(setup = relayed)]
-#[bench::b200(args = (B200,), config = budget(2_550))]
-#[bench::kb2(args = (KB2,), config = budget(2_950))]
-#[bench::kb64(args = (KB64,), config = budget(2_950))]
-#[bench::mb1(args = (MB1,), config = budget(2_950))]
+#[bench::b200(args = (B200,), config = budget(3_300))]
+#[bench::kb2(args = (KB2,), config = budget(3_650))]
+#[bench::kb64(args = (KB64,), config = budget(3_650))]
+#[bench::mb1(args = (MB1,), config = budget(3_650))]
 fn reparent_in_place(work: &'static mut Work) -> bool {
     black_box(work).reparent()
 }
@@ -102,10 +102,10 @@ fn reparent_in_place(work: &'static mut Work) -> bool {
 // Typed
 
 #[library_benchmark(setup = value)]
-#[bench::b200(args = (B200,), config = budget(7_700))]
-#[bench::kb2(args = (KB2,), config = budget(32_500))]
-#[bench::kb64(args = (KB64,), config = budget(930_000))]
-#[bench::mb1(args = (MB1,), config = budget(15_000_000))]
+#[bench::b200(args = (B200,), config = budget(7_300))]
+#[bench::kb2(args = (KB2,), config = budget(32_000))]
+#[bench::kb64(args = (KB64,), config = budget(870_000))]
+#[bench::mb1(args = (MB1,), config = budget(14_000_000))]
 fn encode((work, event): Value) -> String {
     black_box(work).encode(black_box(event))
 }
@@ -120,8 +120,8 @@ fn plain_encode_alone((_, event): Value) -> String {
 }
 
 #[library_benchmark(setup = received)]
-#[bench::b200(args = (B200, Place::First), config = budget(12_500))]
-#[bench::kb2(args = (KB2, Place::First), config = budget(58_000))]
+#[bench::b200(args = (B200, Place::First), config = budget(10_500))]
+#[bench::kb2(args = (KB2, Place::First), config = budget(55_500))]
 #[bench::kb64(args = (KB64, Place::First), config = budget(1_550_000))]
 #[bench::mb1(args = (MB1, Place::First), config = budget(24_500_000))]
 fn decode(work: &'static mut Work) -> Event {

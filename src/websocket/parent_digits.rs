@@ -2,7 +2,7 @@
 
 use super::Envelope;
 use super::written::Written;
-use crate::context::{Decision, SpanId, TraceId, TraceParent, encode_hex};
+use crate::context::{Decision, SpanId, TraceId, TraceParent, decode_hex, encode_hex};
 
 /// Where the context at the start of a text names its parent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -24,33 +24,38 @@ impl ParentDigits {
     /// Whether these name the parent in the same members as the others.
     pub(super) fn are_where(&self, others: &Self) -> bool {
         let places = |of: &Self| [of.traceparent, of.sentry_trace[0], of.sentry_trace[1]];
-        places(self).map(|place| place.is_some()) == places(others).map(|place| place.is_some())
+        places(self).iter().zip(places(others)).all(|(one, other)| one.is_some() == other.is_some())
     }
 
     /// Finds them in the context of a text, if it is of the span's trace and has room for its
     /// decision. `None` says nothing about the text but that it is to be read in another way.
     pub(super) fn find(text: &str, written: &Written<'_>, span: &TraceParent) -> Option<Self> {
-        let mut digits = [0; TRACE_DIGITS];
-        encode_hex(&span.trace_id().to_bytes(), &mut digits);
-        let trace_id = str::from_utf8(&digits).ok()?;
-        let place = |value: Option<&str>, version: &str, is_behind: fn(&str) -> bool| {
+        let place = |value: Option<&str>, is_behind: fn(&[u8]) -> bool| {
             let Some(value) = value else { return Some(None) };
-            let parent = value.strip_prefix(version)?.strip_prefix(trace_id)?.strip_prefix('-')?;
-            let (id, behind) = parent.split_at_checked(DIGITS)?;
+            let (ids, behind) = value.as_bytes().split_at_checked(IDS)?;
+            let (trace_id, id) = ids.split_at(TRACE_DIGITS);
+            let id = id.strip_prefix(b"-")?;
             // Over anything else, digits could make a context or JSON of what is none.
-            (is_hex(id) && id != "0000000000000000" && is_behind(behind))
-                .then(|| Some(id.as_ptr().addr() - text.as_ptr().addr()))
+            let is_usual = u128::from_be_bytes(decode_hex(trace_id)?) == span.trace_id().to_u128()
+                && u64::from_be_bytes(decode_hex(id)?) != 0
+                && is_behind(behind);
+            is_usual.then(|| Some(id.as_ptr().addr() - text.as_ptr().addr()))
         };
-        let is_flags =
-            |flags: &str| flags.len() == 3 && flags.strip_prefix('-').is_some_and(is_hex);
-        let is_decision: fn(&str) -> bool = match span.sampled() {
-            Some(_) => |decision| matches!(decision, "-0" | "-1"),
-            None => str::is_empty,
+        let is_flags = |flags: &[u8]| {
+            flags.strip_prefix(b"-").is_some_and(|flags| decode_hex::<1>(flags).is_some())
+        };
+        let is_decision: fn(&[u8]) -> bool = match span.sampled() {
+            Some(_) => |decision| matches!(decision, b"-0" | b"-1"),
+            None => <[u8]>::is_empty,
         };
         let ([traceparent, _, sentry_trace, _], [trace, _]) = (written.trace, written.sentry);
+        let traceparent = match traceparent {
+            Some(value) => Some(value.strip_prefix("00-")?),
+            None => None,
+        };
         let found = Self {
-            traceparent: place(traceparent, "00-", is_flags)?,
-            sentry_trace: [place(sentry_trace, "", is_decision)?, place(trace, "", is_decision)?],
+            traceparent: place(traceparent, is_flags)?,
+            sentry_trace: [place(sentry_trace, is_decision)?, place(trace, is_decision)?],
         };
         (found != Self::default()).then_some(found)
     }
@@ -76,15 +81,14 @@ impl ParentDigits {
     }
 }
 
-fn is_hex(text: &str) -> bool {
-    text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
-}
-
 /// Of the id of a trace.
 const TRACE_DIGITS: usize = 32;
 
 /// Of the id of a parent.
 const DIGITS: usize = 16;
+
+/// Of the two ids with the dash between them.
+const IDS: usize = TRACE_DIGITS + "-".len() + DIGITS;
 
 #[cfg(test)]
 mod tests {

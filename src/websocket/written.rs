@@ -11,9 +11,11 @@ use crate::limits;
 pub(super) struct Written<'a> {
     pub(super) trace: WrittenMembers<'a, 4>,
     pub(super) sentry: WrittenMembers<'a, 2>,
+    /// All behind the context, to the closing brace.
+    rest: &'a str,
 }
 
-/// Texts in the order of [`TRACE`] or [`SENTRY`], without an escape in them.
+/// Texts in the order of [`TRACE`] or [`SENTRY`], without a quotation mark or a backslash in them.
 pub(super) type WrittenMembers<'a, const N: usize> = [Option<&'a str>; N];
 
 impl<'a> Written<'a> {
@@ -33,14 +35,28 @@ impl<'a> Written<'a> {
             }
             (before - rest.len() <= max_bytes).then_some(())?;
             if rest.is_empty() {
-                return Some(found);
+                return Some(Self { rest: "}", ..found });
             }
             let next = rest.strip_prefix(',').filter(|next| next.starts_with('"'))?;
             if keys.spelled(next.as_bytes(), 0).is_none() {
-                return (!has_late_key(next, keys)).then_some(found);
+                let rest = text.get(text.len() - "}".len() - next.len()..)?;
+                return (!has_late_key(next, keys)).then_some(Self { rest, ..found });
             }
             rest = next;
         }
+    }
+
+    /// The text with these members instead of the context. `None` if there are control characters in the
+    /// context: without them, the text could be JSON, and now it is not.
+    pub(super) fn replaced(&self, members: &str) -> Option<String> {
+        // Without a branch, so that compilers make vector instructions of it.
+        let is_plain = |text: &str| text.bytes().fold(true, |plain, byte| plain & (byte >= b' '));
+        let comma = if members.is_empty() || self.rest == "}" { "" } else { "," };
+        let values = self.trace.iter().chain(&self.sentry);
+        values
+            .flatten()
+            .all(|value| is_plain(value))
+            .then(|| ["{", members, comma, self.rest].concat())
     }
 }
 
@@ -117,6 +133,8 @@ mod tests {
                 let (found, searched) = (envelope.extract(&text), envelope.extract(&searched));
                 assert_eq!(found.context, searched.context);
                 assert_eq!(found.context.parent(), context().parent());
+                assert_eq!(envelope.strip(&text), payload);
+                assert_eq!(envelope.replace(&text, &context()), text);
             }
         }
     }
@@ -155,6 +173,15 @@ mod tests {
         let early =
             behind(r#""_trace":0"#).replacen("\"_trace\":0", &format!("\"_trace\":0,{long}"), 1);
         assert!(envelope.written(&early).is_some(), "{early}");
+    }
+
+    #[test]
+    fn ms_3_control_characters_are_not_replaced_by_json() {
+        let usual = Envelope::json().replace(r#"{"a":1}"#, &context()).into_owned();
+        assert!(Envelope::json().written(&usual).unwrap().replaced("").is_some());
+        let text = usual.replacen("b=~", "b=\u{1}", 1);
+        assert_eq!(Envelope::json().written(&text).unwrap().replaced(""), None);
+        assert_eq!(Envelope::json().strip(&text), text);
     }
 
     #[test]

@@ -39,7 +39,7 @@ fn ms_7_a_relay_allocates_a_received_text_and_nothing_for_its_own() {
     for bytes in SIZES {
         let mut work = Work::on(bytes, Place::First);
         allocates(1, || drop(work.forward()));
-        allocates(4, || drop(work.replace()));
+        allocates(3, || drop(work.replace()));
         allocates(0, || assert!(work.reparent()));
     }
 }
@@ -51,6 +51,6 @@ fn typed_texts_allocate_for_their_context_alone() {
         let plain = measure(|| drop(plain_encode(&event))).count_total;
         allocates(plain + 3, || drop(work.encode(&event)));
         let plain = measure(|| drop(work.plain_decode())).count_total;
-        allocates(plain + 3, || drop(work.decode()));
+        allocates(plain + 1, || drop(work.decode()));
     }
 }

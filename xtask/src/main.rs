@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use command::StepError;
+use times::Times;
 
 mod bench;
 mod command;
@@ -13,7 +14,6 @@ mod figures;
 mod folders;
 mod install;
 mod interop;
-mod loopback;
 mod peers;
 mod public_api;
 mod release;
@@ -22,6 +22,7 @@ mod scenarios;
 mod soak;
 mod steps;
 mod test_summary;
+mod times;
 
 const USAGE: &str = "\
 Everything this repository does to itself.
@@ -59,6 +60,10 @@ Commands:
                    Send requests to axum with each of the layers over the loopback, for some minutes,
                    and print what they leave of its throughput. Times fail nothing; --write-docs
                    writes docs/peers-loopback.md
+  peers --messages [--write-docs]
+                   Read and write the context of messages by this library and by others, and print what
+                   that takes beside copying the text. Times fail nothing; --write-docs writes
+                   docs/peers-messages.md
   api [--write-docs]
                    List the public API, and fail if docs/api says otherwise; --write-docs writes it
                    anew. Builds cargo-public-api the first time
@@ -67,7 +72,7 @@ Commands:
                    pairs of features, benches three times, the pipeline under load (300 s), the
                    commands that run other crates, and each fuzz target for 600 s.
                    --only runs one of api, semver, features, runs, soak, conformance, peers,
-                   scenarios, loopback and fuzz
+                   scenarios, loopback, messages and fuzz
   help             Print this text
 
 Options:
@@ -85,7 +90,7 @@ enum Request {
     Conformance(conformance::Options),
     Peers,
     Scenarios { write_docs: bool },
-    Loopback { write_docs: bool },
+    Times { of: Times, write_docs: bool },
     Api { write_docs: bool },
     Release(release::Options),
 }
@@ -105,7 +110,7 @@ fn main() -> ExitCode {
         Ok(Request::Scenarios { write_docs }) => {
             ended(scenarios::run(&folders::root(), write_docs))
         }
-        Ok(Request::Loopback { write_docs }) => ended(loopback::run(&folders::root(), write_docs)),
+        Ok(Request::Times { of, write_docs }) => ended(of.measure(&folders::root(), write_docs)),
         Ok(Request::Api { write_docs }) => ended(public_api::run(&folders::root(), write_docs)),
         Ok(Request::Release(options)) => release::run(&options),
         Err(message) => {
@@ -176,14 +181,15 @@ fn bench_request(options: &[String]) -> Result<Request, String> {
 }
 
 fn peers_request(options: &[String]) -> Result<Request, String> {
-    match flags("peers", options, ["--scenarios", "--loopback", "--write-docs"])? {
-        [false, false, false] => Ok(Request::Peers),
-        [true, false, write_docs] => Ok(Request::Scenarios { write_docs }),
-        [false, true, write_docs] => Ok(Request::Loopback { write_docs }),
-        [true, true, _] => Err("`peers` takes one of `--scenarios` and `--loopback`".to_owned()),
-        [false, false, true] => {
-            Err("`peers` takes `--write-docs` only beside `--scenarios` or `--loopback`".to_owned())
+    match flags("peers", options, ["--scenarios", "--loopback", "--messages", "--write-docs"])? {
+        [false, false, false, false] => Ok(Request::Peers),
+        [true, false, false, write_docs] => Ok(Request::Scenarios { write_docs }),
+        [false, true, false, write_docs] => Ok(Request::Times { of: times::LOOPBACK, write_docs }),
+        [false, false, true, write_docs] => Ok(Request::Times { of: times::MESSAGES, write_docs }),
+        [false, false, false, true] => {
+            Err("`peers` takes `--write-docs` only beside one of its other flags".to_owned())
         }
+        _ => Err("`peers` takes one of `--scenarios`, `--loopback` and `--messages`".to_owned()),
     }
 }
 
@@ -263,10 +269,13 @@ mod tests {
     }
 
     #[test]
-    fn scenarios_and_loopback_belong_to_the_peers() {
-        let loopback = |write_docs| Ok(Request::Loopback { write_docs });
+    fn scenarios_and_times_belong_to_the_peers() {
+        let loopback = |write_docs| Ok(Request::Times { of: times::LOOPBACK, write_docs });
         assert_eq!(parsed("peers --loopback"), loopback(false));
         assert_eq!(parsed("peers --write-docs --loopback"), loopback(true));
+        let messages = |write_docs| Ok(Request::Times { of: times::MESSAGES, write_docs });
+        assert_eq!(parsed("peers --messages"), messages(false));
+        assert_eq!(parsed("peers --write-docs --messages"), messages(true));
         let scenarios = |write_docs| Ok(Request::Scenarios { write_docs });
         assert_eq!(parsed("peers --scenarios"), scenarios(false));
         assert_eq!(parsed("peers --write-docs --scenarios"), scenarios(true));
@@ -305,8 +314,9 @@ mod tests {
             ("bench --base", "`--base`"),
             ("bench --drill wire", "`--drill`"),
             ("peers --cases", "`--cases`"),
-            ("peers --write-docs", "`--scenarios`"),
+            ("peers --write-docs", "beside one"),
             ("peers --loopback --scenarios", "one of"),
+            ("peers --messages --loopback", "one of"),
             ("api --cases", "`--cases`"),
             ("release --quick", "`--quick`"),
             ("release --only deny", "name of a step"),

@@ -6,12 +6,12 @@ use crate::bench;
 use crate::command::{Cargo, StepError};
 use crate::conformance;
 use crate::install;
-use crate::loopback;
 use crate::peers;
 use crate::public_api;
 use crate::scenarios;
 use crate::soak;
 use crate::steps::{self, Session, Step};
+use crate::times;
 
 /// What to do, and how long.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +41,7 @@ pub(crate) const STEPS: &[Step] = &[
     step("peers", peers_cost, "see CONTRIBUTING.md, Before a release"),
     step("scenarios", peers_scenarios, "see CONTRIBUTING.md, Before a release"),
     step("loopback", peers_loopback, "see CONTRIBUTING.md, Before a release"),
+    step("messages", peers_messages, "see CONTRIBUTING.md, Before a release"),
     step("fuzz", steps::fuzz, "the input that broke the target lies in fuzz/artifacts"),
 ];
 
@@ -105,6 +106,10 @@ fn peers_scenarios(session: &mut Session) -> Result<(), StepError> {
     scenarios::run(&session.root, false)
 }
 
+fn peers_messages(session: &mut Session) -> Result<(), StepError> {
+    times::MESSAGES.measure(&session.root, false)
+}
+
 fn peers_loopback(session: &mut Session) -> Result<(), StepError> {
-    loopback::run(&session.root, false)
+    times::LOOPBACK.measure(&session.root, false)
 }

@@ -14,6 +14,7 @@ mod page;
 mod subjects;
 #[path = "../../websocket/texts.rs"]
 mod texts;
+#[expect(dead_code, reason = "in place, the parents alternate here")]
 #[path = "../../websocket/work.rs"]
 mod work;
 

@@ -33,7 +33,7 @@ impl<'a> ReadFields<'a> {
 }
 
 impl<'a> From<Written<'a>> for ReadFields<'a> {
-    fn from(Written { trace, sentry }: Written<'a>) -> Self {
+    fn from(Written { trace, sentry, .. }: Written<'a>) -> Self {
         let [traceparent, tracestate, sentry_trace, baggage] = trace;
         let values = [traceparent, tracestate, sentry_trace.or(sentry[0]), baggage.or(sentry[1])];
         Self { values: values.map(|value| value.map(Cow::Borrowed)), refused: Vec::new() }

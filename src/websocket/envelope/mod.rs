@@ -116,11 +116,10 @@ impl Envelope {
         context: &TraceContext,
     ) -> Result<String, serde_json::Error> {
         let (text, is_free) = typed::to_string(value, &|name| self.read.knows(name))?;
-        let sent = match is_free {
-            true => self.prepend(&text, context),
-            false => self.inject(&text, context),
-        };
-        Ok(match sent {
+        if is_free && self.write.is_flat() {
+            return Ok(with_first(text, self.write.members(&self.fields(context))));
+        }
+        Ok(match self.inject(&text, context) {
             Cow::Owned(sent) => sent,
             Cow::Borrowed(_) => text,
         })
@@ -195,6 +194,10 @@ impl Envelope {
     pub fn replace<'a>(&self, text: &'a str, context: &TraceContext) -> Cow<'a, str> {
         let Some(object) = Object::open(text) else { return Cow::Borrowed(text) };
         let fields = self.fields(context);
+        let written = self.written(text).filter(|_| self.write.is_flat());
+        if let Some(sent) = written.and_then(|old| old.replaced(&self.write.members(&fields))) {
+            return Cow::Owned(sent);
+        }
         let old = self.read.members_of(&object);
         if self.write.is_flat() && self.read.are_flat(&old) {
             let first = self.write.members(&fields);
@@ -203,7 +206,7 @@ impl Envelope {
                 false => Cow::Owned(object.rewrite(&first, &old)),
             };
         }
-        match self.read.removed(text) {
+        match self.strip(text) {
             Cow::Borrowed(text) => self.write.added(text, &fields),
             Cow::Owned(text) => Cow::Owned(self.write.added(&text, &fields).into_owned()),
         }
@@ -212,7 +215,10 @@ impl Envelope {
     /// Removes the context of a text.
     #[must_use]
     pub fn strip<'a>(&self, text: &'a str) -> Cow<'a, str> {
-        self.read.removed(text)
+        match self.written(text).and_then(|written| written.replaced("")) {
+            Some(bare) => Cow::Owned(bare),
+            None => self.read.removed(text),
+        }
     }
 
     pub(super) fn propagator(&self) -> &Propagator {
@@ -221,6 +227,8 @@ impl Envelope {
 
     /// The context at the start of a text, if it is written as this envelope may have written it.
     pub(super) fn written<'a>(&self, text: &'a str) -> Option<Written<'a>> {
+        // What is cut off may begin well.
+        Object::open(text)?;
         Written::find(text, self.read.keys(), self.max_context_bytes)
     }
 
@@ -241,6 +249,16 @@ impl Envelope {
             false => WrittenFields::default(),
         }
     }
+}
+
+/// The text of a struct with these members first. In place, since a second text of that size costs more
+/// than to move the first.
+fn with_first(mut text: String, mut members: String) -> String {
+    if !members.is_empty() && text.starts_with('{') {
+        members.push_str(if text == "{}" { "" } else { "," });
+        text.insert_str(1, &members);
+    }
+    text
 }
 
 #[cfg(test)]

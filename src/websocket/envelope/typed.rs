@@ -181,6 +181,9 @@ mod tests {
     }
 
     #[derive(serde::Serialize)]
+    struct Empty {}
+
+    #[derive(serde::Serialize)]
     struct WithContext {
         n: u8,
         #[serde(rename = "_sentry")]
@@ -243,6 +246,7 @@ mod tests {
     fn every_other_object_gets_one() {
         let raw = RawValue::from_string(r#"{"a":{"_trace":1}}"#.into()).unwrap();
         assert!(gets_one(&Plain { n: 1 }));
+        assert!(gets_one(&Empty {}));
         assert!(gets_one(&Some(Wrapped(Plain { n: 1 }))));
         assert!(gets_one(&Flat { inner: BTreeMap::new() }));
         assert!(gets_one(&Tagged::Plain(Plain { n: 1 })));

@@ -30,10 +30,10 @@ fn budget(instructions: u64) -> LibraryBenchmarkConfig {
 // Read
 
 #[library_benchmark(setup = received)]
-#[bench::first_200b(args = (B200, Place::First), config = budget(2_500))]
-#[bench::first_2kb(args = (KB2, Place::First), config = budget(2_850))]
-#[bench::first_64kb(args = (KB64, Place::First), config = budget(2_850))]
-#[bench::first_1mb(args = (MB1, Place::First), config = budget(2_850))]
+#[bench::first_200b(args = (B200, Place::First), config = budget(2_600))]
+#[bench::first_2kb(args = (KB2, Place::First), config = budget(2_950))]
+#[bench::first_64kb(args = (KB64, Place::First), config = budget(2_950))]
+#[bench::first_1mb(args = (MB1, Place::First), config = budget(2_950))]
 #[bench::middle_200b(args = (B200, Place::Middle), config = budget(10_500))]
 #[bench::middle_2kb(args = (KB2, Place::Middle), config = budget(14_500))]
 #[bench::middle_64kb(args = (KB64, Place::Middle), config = budget(145_000))]
@@ -42,8 +42,8 @@ fn budget(instructions: u64) -> LibraryBenchmarkConfig {
 #[bench::last_2kb(args = (KB2, Place::Last), config = budget(10_500))]
 #[bench::last_64kb(args = (KB64, Place::Last), config = budget(56_000))]
 #[bench::last_1mb(args = (MB1, Place::Last), config = budget(765_000))]
-#[bench::absent_200b(args = (B200, Place::Absent), config = budget(1_000))]
-#[bench::absent_2kb(args = (KB2, Place::Absent), config = budget(2_500))]
+#[bench::absent_200b(args = (B200, Place::Absent), config = budget(1_150))]
+#[bench::absent_2kb(args = (KB2, Place::Absent), config = budget(2_600))]
 #[bench::absent_64kb(args = (KB64, Place::Absent), config = budget(48_500))]
 #[bench::absent_1mb(args = (MB1, Place::Absent), config = budget(760_000))]
 fn extract(work: &'static mut Work) -> bool {
@@ -91,10 +91,10 @@ fn forward(work: &'static mut Work) -> String {
 }
 
 #[library_benchmark(setup = relayed)]
-#[bench::b200(args = (B200,), config = budget(3_300))]
-#[bench::kb2(args = (KB2,), config = budget(3_650))]
-#[bench::kb64(args = (KB64,), config = budget(3_650))]
-#[bench::mb1(args = (MB1,), config = budget(3_650))]
+#[bench::b200(args = (B200,), config = budget(3_450))]
+#[bench::kb2(args = (KB2,), config = budget(3_800))]
+#[bench::kb64(args = (KB64,), config = budget(3_800))]
+#[bench::mb1(args = (MB1,), config = budget(3_800))]
 fn reparent_in_place(work: &'static mut Work) -> bool {
     black_box(work).reparent()
 }

@@ -185,6 +185,16 @@ mod tests {
     }
 
     #[test]
+    fn ms_3_what_begins_well_and_is_no_object_stays_as_it_is() {
+        let usual = Envelope::json().replace(r#"{"a":1}"#, &context()).into_owned();
+        for end in [r#","bag}"#, r#","b":}"#, "", "]"] {
+            let text = usual.replace(r#","a":1}"#, end);
+            assert_eq!(Envelope::json().written(&text), None);
+            assert_eq!(Envelope::json().strip(&text), text);
+        }
+    }
+
+    #[test]
     fn a_text_that_is_cut_off_anywhere_is_read_or_not_but_does_not_panic() {
         let usual = Envelope::json().replace(r#"{"a":1}"#, &context()).into_owned();
         for end in 0..usual.len() {

@@ -58,9 +58,9 @@
 //!
 //! # What it does not do
 //!
-//! It stores nothing on disk, forwards nothing and authenticates nobody: it is for tests and demos
-//! on one machine. The receiver takes neither gRPC nor OTLP in JSON, neither compressed bodies nor
-//! logs. It corrects no clocks: siblings from different machines are ordered by what those say.
+//! It keeps nothing, forwards nothing and authenticates nobody: it is for tests and demos on one
+//! machine. The receiver takes neither gRPC nor compressed bodies nor logs. It corrects no clocks:
+//! siblings from different machines are ordered by what those say.
 
 #[cfg(feature = "allocations")]
 pub mod allocations;

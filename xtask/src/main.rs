@@ -48,9 +48,11 @@ Commands:
                    Fails if this library does, or if docs/peers.md says otherwise; --write-docs
                    writes it anew. --cases prints every case that came out otherwise.
                    The first run builds the other crates, which takes some minutes
-  peers            Run the benches of the wire formats and of the HTTP layers, here and of other
-                   crates, and print their instructions and allocations. Needs valgrind and
-                   gungraun-runner
+  peers [--write-docs]
+                   Run the benches of the wire formats, of the HTTP layers and of messages, here and
+                   of other crates, and print their instructions and allocations, and what
+                   docs/peers-costs.md and the table in README.md have got wrong since; --write-docs
+                   writes both anew. Needs valgrind and gungraun-runner
   peers --scenarios [--write-docs]
                    Send the same requests through the HTTP layers of other crates and of this one,
                    and print what became of their spans and what they allocate. Fails if this library
@@ -88,7 +90,7 @@ enum Request {
     Test { quick: bool },
     Bench(bench::Mode),
     Conformance(conformance::Options),
-    Peers,
+    Peers { write_docs: bool },
     Scenarios { write_docs: bool },
     Times { of: Times, write_docs: bool },
     Api { write_docs: bool },
@@ -106,7 +108,7 @@ fn main() -> ExitCode {
         Ok(Request::Test { quick }) => steps::test(quick),
         Ok(Request::Bench(mode)) => ended(bench::run(&folders::root(), &mode)),
         Ok(Request::Conformance(options)) => ended(conformance::run(&folders::root(), options)),
-        Ok(Request::Peers) => ended(peers::run(&folders::root())),
+        Ok(Request::Peers { write_docs }) => ended(peers::run(&folders::root(), write_docs)),
         Ok(Request::Scenarios { write_docs }) => {
             ended(scenarios::run(&folders::root(), write_docs))
         }
@@ -182,13 +184,10 @@ fn bench_request(options: &[String]) -> Result<Request, String> {
 
 fn peers_request(options: &[String]) -> Result<Request, String> {
     match flags("peers", options, ["--scenarios", "--loopback", "--messages", "--write-docs"])? {
-        [false, false, false, false] => Ok(Request::Peers),
+        [false, false, false, write_docs] => Ok(Request::Peers { write_docs }),
         [true, false, false, write_docs] => Ok(Request::Scenarios { write_docs }),
         [false, true, false, write_docs] => Ok(Request::Times { of: times::LOOPBACK, write_docs }),
         [false, false, true, write_docs] => Ok(Request::Times { of: times::MESSAGES, write_docs }),
-        [false, false, false, true] => {
-            Err("`peers` takes `--write-docs` only beside one of its other flags".to_owned())
-        }
         _ => Err("`peers` takes one of `--scenarios`, `--loopback` and `--messages`".to_owned()),
     }
 }
@@ -265,7 +264,6 @@ mod tests {
         };
         assert_eq!(parsed("conformance"), options(false, false));
         assert_eq!(parsed("conformance --cases --write-docs"), options(true, true));
-        assert_eq!(parsed("peers"), Ok(Request::Peers));
     }
 
     #[test]
@@ -279,6 +277,8 @@ mod tests {
         let scenarios = |write_docs| Ok(Request::Scenarios { write_docs });
         assert_eq!(parsed("peers --scenarios"), scenarios(false));
         assert_eq!(parsed("peers --write-docs --scenarios"), scenarios(true));
+        assert_eq!(parsed("peers"), Ok(Request::Peers { write_docs: false }));
+        assert_eq!(parsed("peers --write-docs"), Ok(Request::Peers { write_docs: true }));
     }
 
     #[test]
@@ -314,7 +314,6 @@ mod tests {
             ("bench --base", "`--base`"),
             ("bench --drill wire", "`--drill`"),
             ("peers --cases", "`--cases`"),
-            ("peers --write-docs", "beside one"),
             ("peers --loopback --scenarios", "one of"),
             ("peers --messages --loopback", "one of"),
             ("api --cases", "`--cases`"),

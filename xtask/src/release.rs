@@ -99,7 +99,7 @@ fn peers_conformance(session: &mut Session) -> Result<(), StepError> {
 }
 
 fn peers_cost(session: &mut Session) -> Result<(), StepError> {
-    peers::run(&session.root)
+    peers::run(&session.root, false)
 }
 
 fn peers_scenarios(session: &mut Session) -> Result<(), StepError> {

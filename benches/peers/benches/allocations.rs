@@ -44,10 +44,11 @@ fn main() {
 
 fn throughline() {
     use throughline_work as work;
+    type Row = (&'static str, fn() -> HeaderMap);
     let group = "throughline";
     count(group, "parse", || input::TRACEPARENT, work::parse);
     count(group, "refuse", || input::BAD_TRACEPARENT, work::parse);
-    let received: [(&str, fn() -> HeaderMap); 5] = [
+    let received: [Row; 5] = [
         ("extract_traceparent", input::request_with_traceparent),
         ("extract_all_three", input::request_with_w3c),
         ("extract_baggage_plain", || input::baggage_of_64(false)),

@@ -1,5 +1,6 @@
 //! What messages cost elsewhere, on the texts of `../../websocket.rs`. The id of a bench names the row of
 //! the table, its group the column.
+#![expect(clippy::disallowed_methods, reason = "the harness ends with its own exit code")]
 
 use std::hint::black_box;
 

@@ -2,9 +2,11 @@
 
 use std::path::Path;
 
+pub(crate) use counts::Cost;
 use counts::{Counts, Recorded};
+pub(crate) use judge::exceeded;
 use judge::{Committed, Counted, Verdict, judge, judge_edits};
-use machine::Machine;
+pub(crate) use machine::Machine;
 use measure::measure;
 use revision::Scratch;
 pub(crate) use revision::{earlier, last_version};

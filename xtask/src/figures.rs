@@ -24,28 +24,30 @@ pub(crate) fn percent(change: f64) -> String {
 }
 
 /// A table in Markdown whose columns are aligned, since it is read on a screen too: the first to the
-/// left, the others to the right.
-pub(crate) fn markdown<const N: usize>(head: [&str; N], rows: &[[String; N]]) -> String {
-    let width = |column: usize| {
-        let cells = rows.iter().map(|row| row[column].chars().count());
+/// left, the others to the right. All rows are as long as the head.
+pub(crate) fn markdown<'a>(head: impl AsRef<[&'a str]>, rows: &[impl AsRef<[String]>]) -> String {
+    let head = head.as_ref();
+    let width = |(column, title): (usize, &&str)| {
+        let cells = rows.iter().filter_map(|row| row.as_ref().get(column));
+        let cells = cells.map(|cell| cell.chars().count());
         // The rule below the head has three characters at least.
-        cells.chain([head[column].chars().count(), 3]).max().unwrap_or_default()
+        cells.chain([title.chars().count(), 3]).max().unwrap_or_default()
     };
-    let widths: [usize; N] = std::array::from_fn(width);
-    let line = |cells: [&str; N]| {
-        let cell = |(n, width): (usize, &usize)| match n {
-            0 => format!("| {:<width$} |", cells[n]),
-            _ => format!(" {:>width$} |", cells[n]),
+    let widths: Vec<usize> = head.iter().enumerate().map(width).collect();
+    let line = |cells: &mut dyn Iterator<Item = &str>| {
+        let cell = |(n, (cell, width)): (usize, (&str, &usize))| match n {
+            0 => format!("| {cell:<width$} |"),
+            _ => format!(" {cell:>width$} |"),
         };
-        widths.iter().enumerate().map(cell).collect::<String>() + "\n"
+        cells.zip(&widths).enumerate().map(cell).collect::<String>() + "\n"
     };
     let rule = |(n, width): (usize, &usize)| match n {
         0 => format!("|{}|", "-".repeat(width + 2)),
         _ => format!("{}:|", "-".repeat(width + 1)),
     };
     let rule: String = widths.iter().enumerate().map(rule).collect();
-    let rows = rows.iter().map(|row| line(row.each_ref().map(String::as_str)));
-    line(head) + &rule + "\n" + &rows.collect::<String>()
+    let rows = rows.iter().map(|row| line(&mut row.as_ref().iter().map(String::as_str)));
+    line(&mut head.iter().copied()) + &rule + "\n" + &rows.collect::<String>()
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use command::StepError;
 use times::Times;
 
 mod bench;
+mod builds;
 mod command;
 mod conformance;
 mod examples;
@@ -48,9 +49,11 @@ Commands:
                    Fails if this library does, or if docs/peers.md says otherwise; --write-docs
                    writes it anew. --cases prints every case that came out otherwise.
                    The first run builds the other crates, which takes some minutes
-  peers            Run the benches of the wire formats and of the HTTP layers, here and of other
-                   crates, and print their instructions and allocations. Needs valgrind and
-                   gungraun-runner
+  peers [--write-docs]
+                   Run the benches of the wire formats, of the HTTP layers and of messages, here and
+                   of other crates, and print their instructions and allocations, and what
+                   docs/peers-costs.md and the table in README.md have got wrong since; --write-docs
+                   writes both anew. Needs valgrind and gungraun-runner
   peers --scenarios [--write-docs]
                    Send the same requests through the HTTP layers of other crates and of this one,
                    and print what became of their spans and what they allocate. Fails if this library
@@ -64,6 +67,10 @@ Commands:
                    Read and write the context of messages by this library and by others, and print what
                    that takes beside copying the text. Times fail nothing; --write-docs writes
                    docs/peers-messages.md
+  peers --builds [--rounds <n>] [--write-docs]
+                   Count the crates that this library and others bring, by features, and build each from
+                   nothing, n times in turns (1). Fails nothing by what it takes; --write-docs writes
+                   docs/peers-builds.md
   api [--write-docs]
                    List the public API, and fail if docs/api says otherwise; --write-docs writes it
                    anew. Builds cargo-public-api the first time
@@ -72,7 +79,7 @@ Commands:
                    pairs of features, benches three times, the pipeline under load (300 s), the
                    commands that run other crates, and each fuzz target for 600 s.
                    --only runs one of api, semver, features, runs, soak, conformance, peers,
-                   scenarios, loopback, messages and fuzz
+                   scenarios, loopback, messages, builds and fuzz
   help             Print this text
 
 Options:
@@ -88,7 +95,8 @@ enum Request {
     Test { quick: bool },
     Bench(bench::Mode),
     Conformance(conformance::Options),
-    Peers,
+    Peers { write_docs: bool },
+    Builds(builds::Options),
     Scenarios { write_docs: bool },
     Times { of: Times, write_docs: bool },
     Api { write_docs: bool },
@@ -106,7 +114,8 @@ fn main() -> ExitCode {
         Ok(Request::Test { quick }) => steps::test(quick),
         Ok(Request::Bench(mode)) => ended(bench::run(&folders::root(), &mode)),
         Ok(Request::Conformance(options)) => ended(conformance::run(&folders::root(), options)),
-        Ok(Request::Peers) => ended(peers::run(&folders::root())),
+        Ok(Request::Peers { write_docs }) => ended(peers::run(&folders::root(), write_docs)),
+        Ok(Request::Builds(options)) => ended(builds::run(&folders::root(), options)),
         Ok(Request::Scenarios { write_docs }) => {
             ended(scenarios::run(&folders::root(), write_docs))
         }
@@ -181,16 +190,32 @@ fn bench_request(options: &[String]) -> Result<Request, String> {
 }
 
 fn peers_request(options: &[String]) -> Result<Request, String> {
-    match flags("peers", options, ["--scenarios", "--loopback", "--messages", "--write-docs"])? {
-        [false, false, false, false] => Ok(Request::Peers),
-        [true, false, false, write_docs] => Ok(Request::Scenarios { write_docs }),
-        [false, true, false, write_docs] => Ok(Request::Times { of: times::LOOPBACK, write_docs }),
-        [false, false, true, write_docs] => Ok(Request::Times { of: times::MESSAGES, write_docs }),
+    let (options, rounds) = rounds(options)?;
+    let known = ["--scenarios", "--loopback", "--messages", "--builds", "--write-docs"];
+    let [scenarios, loopback, messages, builds, write_docs] = flags("peers", &options, known)?;
+    match [scenarios, loopback, messages, builds] {
         [false, false, false, true] => {
-            Err("`peers` takes `--write-docs` only beside one of its other flags".to_owned())
+            Ok(Request::Builds(builds::Options { rounds: rounds.unwrap_or(1), write_docs }))
         }
-        _ => Err("`peers` takes one of `--scenarios`, `--loopback` and `--messages`".to_owned()),
+        _ if rounds.is_some() => Err("`peers` takes `--rounds` beside `--builds`".to_owned()),
+        [false, false, false, false] => Ok(Request::Peers { write_docs }),
+        [true, false, false, false] => Ok(Request::Scenarios { write_docs }),
+        [false, true, false, false] => Ok(Request::Times { of: times::LOOPBACK, write_docs }),
+        [false, false, true, false] => Ok(Request::Times { of: times::MESSAGES, write_docs }),
+        _ => Err("`peers` takes one of its flags beside `--write-docs`".to_owned()),
     }
+}
+
+/// The number behind `--rounds`, and the arguments beside it.
+fn rounds(given: &[String]) -> Result<(Vec<String>, Option<u32>), String> {
+    let mut others = given.to_vec();
+    let Some(at) = given.iter().position(|argument| argument == "--rounds") else {
+        return Ok((others, None));
+    };
+    let number = given.get(at + 1).and_then(|number| number.parse().ok());
+    let number = number.filter(|number| *number > 0).ok_or("`--rounds` takes a number above 0")?;
+    others.drain(at..at + 2);
+    Ok((others, Some(number)))
 }
 
 fn release_request(given: &[String]) -> Result<Request, String> {
@@ -265,7 +290,6 @@ mod tests {
         };
         assert_eq!(parsed("conformance"), options(false, false));
         assert_eq!(parsed("conformance --cases --write-docs"), options(true, true));
-        assert_eq!(parsed("peers"), Ok(Request::Peers));
     }
 
     #[test]
@@ -279,6 +303,16 @@ mod tests {
         let scenarios = |write_docs| Ok(Request::Scenarios { write_docs });
         assert_eq!(parsed("peers --scenarios"), scenarios(false));
         assert_eq!(parsed("peers --write-docs --scenarios"), scenarios(true));
+        assert_eq!(parsed("peers"), Ok(Request::Peers { write_docs: false }));
+        assert_eq!(parsed("peers --write-docs"), Ok(Request::Peers { write_docs: true }));
+    }
+
+    #[test]
+    fn builds_are_measured_once_unless_a_number_is_given() {
+        let builds =
+            |rounds, write_docs| Ok(Request::Builds(builds::Options { rounds, write_docs }));
+        assert_eq!(parsed("peers --builds"), builds(1, false));
+        assert_eq!(parsed("peers --rounds 3 --write-docs --builds"), builds(3, true));
     }
 
     #[test]
@@ -314,8 +348,12 @@ mod tests {
             ("bench --base", "`--base`"),
             ("bench --drill wire", "`--drill`"),
             ("peers --cases", "`--cases`"),
-            ("peers --write-docs", "beside one"),
+            ("peers --rounds 3", "`--builds`"),
+            ("peers --loopback --rounds 3", "`--builds`"),
+            ("peers --builds --rounds 0", "above 0"),
+            ("peers --builds --rounds", "above 0"),
             ("peers --loopback --scenarios", "one of"),
+            ("peers --builds --messages", "one of"),
             ("peers --messages --loopback", "one of"),
             ("api --cases", "`--cases`"),
             ("release --quick", "`--quick`"),

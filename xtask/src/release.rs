@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use crate::bench;
+use crate::builds;
 use crate::command::{Cargo, StepError};
 use crate::conformance;
 use crate::install;
@@ -42,6 +43,7 @@ pub(crate) const STEPS: &[Step] = &[
     step("scenarios", peers_scenarios, "see CONTRIBUTING.md, Before a release"),
     step("loopback", peers_loopback, "see CONTRIBUTING.md, Before a release"),
     step("messages", peers_messages, "see CONTRIBUTING.md, Before a release"),
+    step("builds", peers_builds, "see CONTRIBUTING.md, Before a release"),
     step("fuzz", steps::fuzz, "the input that broke the target lies in fuzz/artifacts"),
 ];
 
@@ -99,7 +101,7 @@ fn peers_conformance(session: &mut Session) -> Result<(), StepError> {
 }
 
 fn peers_cost(session: &mut Session) -> Result<(), StepError> {
-    peers::run(&session.root)
+    peers::run(&session.root, false)
 }
 
 fn peers_scenarios(session: &mut Session) -> Result<(), StepError> {
@@ -112,4 +114,8 @@ fn peers_messages(session: &mut Session) -> Result<(), StepError> {
 
 fn peers_loopback(session: &mut Session) -> Result<(), StepError> {
     times::LOOPBACK.measure(&session.root, false)
+}
+
+fn peers_builds(session: &mut Session) -> Result<(), StepError> {
+    builds::run(&session.root, builds::Options::default())
 }

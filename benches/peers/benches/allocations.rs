@@ -5,18 +5,30 @@ use http::HeaderMap;
 
 #[path = "work/count.rs"]
 mod count;
+#[path = "messages/elsewhere.rs"]
+mod elsewhere;
 #[path = "work/fastrace.rs"]
 mod fastrace_work;
 #[path = "../../wire/input.rs"]
 mod input;
+#[path = "work/messages.rs"]
+mod messages;
+#[path = "work/messages_count.rs"]
+mod messages_count;
 #[path = "work/opentelemetry.rs"]
 mod peer;
 #[path = "work/sentry.rs"]
 mod sentry_work;
 #[path = "work/text_map_count.rs"]
 mod text_map_count;
+#[expect(dead_code, reason = "messages are compared at two lengths")]
+#[path = "../../websocket/texts.rs"]
+mod texts;
 #[path = "work/throughline.rs"]
 mod throughline_work;
+#[expect(dead_code, reason = "this library is measured with more of it")]
+#[path = "../../websocket/work.rs"]
+mod websocket_work;
 #[path = "work/text_map.rs"]
 mod work;
 
@@ -27,14 +39,16 @@ fn main() {
     text_map_count::text_map();
     sentry();
     fastrace();
+    messages_count::messages();
 }
 
 fn throughline() {
     use throughline_work as work;
+    type Row = (&'static str, fn() -> HeaderMap);
     let group = "throughline";
     count(group, "parse", || input::TRACEPARENT, work::parse);
     count(group, "refuse", || input::BAD_TRACEPARENT, work::parse);
-    let received: [(&str, fn() -> HeaderMap); 5] = [
+    let received: [Row; 5] = [
         ("extract_traceparent", input::request_with_traceparent),
         ("extract_all_three", input::request_with_w3c),
         ("extract_baggage_plain", || input::baggage_of_64(false)),

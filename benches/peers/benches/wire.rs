@@ -1,5 +1,6 @@
 //! What the same work costs elsewhere, on the input of `../../wire.rs`. The id of a bench names the
 //! row of the table, its group the column.
+#![expect(clippy::disallowed_methods, reason = "the harness ends with its own exit code")]
 
 use fastrace::prelude::SpanContext;
 use gungraun::prelude::*;

@@ -42,12 +42,12 @@ pub(super) struct Entry {
 
 /// What is compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Cost {
-    pub(super) instructions: u64,
-    pub(super) allocations: u64,
+pub(crate) struct Cost {
+    pub(crate) instructions: u64,
+    pub(crate) allocations: u64,
     /// Instructions above which the bench fails, as its source says.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) budget: Option<u64>,
+    pub(crate) budget: Option<u64>,
 }
 
 impl Counts {

@@ -73,7 +73,7 @@ fn judge_bench(verdict: &mut Verdict, name: &str, cost: &Cost, committed: &Cost,
 }
 
 /// The percentage that the instructions may differ by, if they differ by more.
-fn exceeded(committed: &Cost, cost: &Cost) -> Option<u64> {
+pub(crate) fn exceeded(committed: &Cost, cost: &Cost) -> Option<u64> {
     // What allocates depends on the state of the allocator.
     let allowed = if committed.allocations == 0 && cost.allocations == 0 { 2 } else { 5 };
     let difference = committed.instructions.abs_diff(cost.instructions);

@@ -1,5 +1,6 @@
 //! What the counts depend on beside the sources.
 
+use std::fmt;
 use std::fs;
 use std::path::Path;
 
@@ -9,7 +10,7 @@ use crate::command::Cargo;
 
 /// Where benches are counted. Two that are equal count the same.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Machine {
+pub(crate) struct Machine {
     rustc: String,
     /// Its allocator, and its ways to copy and search.
     libc: String,
@@ -20,7 +21,7 @@ pub(super) struct Machine {
 
 impl Machine {
     /// This one. What cannot be asked for is `?`, which is as good as another machine.
-    pub(super) fn here(root: &Path) -> Self {
+    pub(crate) fn here(root: &Path) -> Self {
         let answer = |program: &str, arguments: &[&str]| {
             let answer = Cargo::other(root, Path::new(program), arguments).answer();
             answer.map_or_else(|| "?".to_owned(), |text| text.trim().to_owned())
@@ -44,6 +45,13 @@ impl Machine {
         ];
         let differing = parts.into_iter().filter(|(own, others)| own != others);
         differing.map(|(own, others)| format!("{own} instead of {others}")).collect()
+    }
+}
+
+impl fmt::Display for Machine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { rustc, libc, valgrind, processor } = self;
+        write!(f, "{rustc}, {valgrind}, {libc}, {processor}")
     }
 }
 

@@ -4,6 +4,7 @@ use super::table::{Column, Table, row};
 use super::{LAYERS, OURS};
 
 pub(super) const SERVER: Table = Table {
+    title: "Server layers",
     columns: &[
         ours("server", "server_throughline"),
         peer("instrumentation-tower", "opentelemetry-instrumentation-tower", "server_contrib"),
@@ -14,10 +15,10 @@ pub(super) const SERVER: Table = Table {
     ],
     rows: &[
         row("no layer", "bare", "bare_service.traceparent"),
-        row("span, traceparent", "traceparent", "full_span.traceparent"),
+        row("span, `traceparent`", "traceparent", "full_span.traceparent"),
         row("span, all three", "all_three", "full_span.all_with_state_mirrored"),
-        row("the same, tracestate not mirrored", "not_mirrored", "full_span.all_without_mirror"),
-        row("unsampled, traceparent", "unsampled", "full_span.unsampled"),
+        row("the same, `tracestate` not mirrored", "not_mirrored", "full_span.all_without_mirror"),
+        row("unsampled, `traceparent`", "unsampled", "full_span.unsampled"),
         row("no context", "no_context", "full_span.no_context"),
         row("with metrics", "measured", "with_metrics.sampled"),
         row("with metrics, unsampled", "measured_unsampled", "with_metrics.unsampled"),
@@ -29,14 +30,21 @@ pub(super) const SERVER: Table = Table {
         ("sentry-tower", "traceparent", 's'),
         ("sentry-tower", "all_three", 's'),
         ("sentry-tower", "unsampled", 's'),
+        ("fastrace-tower", "traceparent", 'n'),
+        ("fastrace-tower", "unsampled", 'n'),
+        ("fastrace-tower", "no_context", 'n'),
+    ],
+    marks: &[
+        ('n', "its span has a name and no attributes, and is of `traceparent` alone"),
+        ('s', "its own header `sentry-trace`; in place of `traceparent`, or beside all three"),
     ],
     legend: "\
-instructions / allocations, times ours (x), the service without a layer included
-s  its own header sentry-trace; in place of traceparent, or beside all three
-",
+Around a service that does nothing, which is included. Spans are dropped where they would be exported;
+those of this library have all stable attributes and end with the body.",
 };
 
 pub(super) const CLIENT: Table = Table {
+    title: "Client layers",
     columns: &[
         ours("client", "client_throughline"),
         peer("OpenTelemetry by hand", "opentelemetry_sdk", "client_by_hand"),
@@ -49,7 +57,7 @@ pub(super) const CLIENT: Table = Table {
         row("propagate only, all formats", "all_formats", "propagate_only.all_formats"),
         row("propagate only, no trace to send", "nothing", "propagate_only.nothing"),
         row("sampled span", "sampled", "full_span.sampled"),
-        row("the same, tracestate mirrored", "all_three", "full_span.tracestate_mirrored"),
+        row("the same, `tracestate` mirrored", "all_three", "full_span.tracestate_mirrored"),
         row("unsampled span", "unsampled", "full_span.unsampled"),
         row("with metrics", "measured", "with_metrics.sampled"),
         row("with metrics, unsampled", "measured_unsampled", "with_metrics.unsampled"),
@@ -59,11 +67,9 @@ pub(super) const CLIENT: Table = Table {
         ("OpenTelemetry by hand", "all_three", '3'),
         ("tower-otel", "all_three", '3'),
     ],
+    marks: &[('3', "three headers; ours are four"), ('t', "`traceparent` alone, and no span")],
     legend: "\
-instructions / allocations, times ours (x), making the request included
-3  three headers; ours are four
-t  traceparent alone
-",
+Around a client that does nothing, making the request included.",
 };
 
 const fn ours(group: &'static str, counted: &'static str) -> Column {

@@ -1,29 +1,34 @@
 //! A table of what work costs: this library first, the others are compared with it.
 
-use std::fmt::Write;
 use std::fs;
 use std::path::Path;
 
 use conformance::version_in;
 
 use super::{Counts, OURS};
+use crate::bench::Cost;
 use crate::command::StepError;
-use crate::figures::thousands;
+use crate::figures::{markdown, thousands};
 
 /// One kind of work.
 pub(super) struct Table {
+    pub(super) title: &'static str,
     /// This library's first.
     pub(super) columns: &'static [Column],
     pub(super) rows: &'static [Row],
     /// What a cell does otherwise than its row says: name of the column, id of the row, mark.
     pub(super) notes: &'static [(&'static str, &'static str, char)],
+    /// What the marks say.
+    pub(super) marks: &'static [(char, &'static str)],
+    /// What is counted, as sentences.
     pub(super) legend: &'static str,
 }
 
 /// Whose work it is.
 pub(super) struct Column {
     pub(super) name: &'static str,
-    /// Whose version stands in the head, in the lock file beside the manifest.
+    /// Whose version stands in the head, in the lock file beside the manifest. None for what is no
+    /// package.
     pub(super) package: &'static str,
     pub(super) manifest: &'static str,
     /// The group of its benches.
@@ -51,83 +56,104 @@ impl Table {
         &self.columns[0]
     }
 
-    /// Names and versions.
-    pub(super) fn heads(&self, root: &Path) -> Vec<String> {
-        let head = |column: &Column| {
-            let lock = root.join(column.manifest).with_file_name("Cargo.lock");
-            let lock = fs::read_to_string(lock).unwrap_or_default();
-            format!("{} {}", column.name, version_in(&lock, column.package))
-        };
-        self.columns.iter().map(head).collect()
-    }
-
-    /// The table with its legend.
+    /// In Markdown, with what the marks say.
     ///
     /// # Errors
-    /// If a figure of ours is missing.
+    /// If a figure of ours is missing, or the allocations of another.
     pub(super) fn text(&self, heads: &[String], counts: &Counts) -> Result<String, StepError> {
-        let mut lines = vec![[String::new()].iter().chain(heads).cloned().collect()];
+        let head: Vec<_> = ["work"].into_iter().chain(heads.iter().map(String::as_str)).collect();
+        let mut rows = Vec::new();
         for row in self.rows {
-            let mut line = vec![row.title.to_owned()];
-            for column in self.columns {
-                line.push(self.cell(row, column, counts)?);
+            let ours = self.cost_of_ours(row, counts)?;
+            let mut line = vec![row.title.to_owned(), shown(&ours)];
+            for column in &self.columns[1..] {
+                let cost = self.cost(row, column, counts)?;
+                line.push(cost.map_or_else(String::new, |cost| self.cell(row, column, cost, ours)));
             }
-            lines.push(line);
+            rows.push(line);
         }
-        Ok(format!("{}\n{}", aligned(&lines), self.legend))
+        let marks = self.marks.iter().map(|(mark, what)| format!("- {mark}: {what}\n"));
+        let marks = ["\n".to_owned()].into_iter().chain(marks);
+        let marks: String = if self.marks.is_empty() { String::new() } else { marks.collect() };
+        Ok(format!("{}\n\n{}{marks}", self.legend, markdown(head, &rows)))
     }
 
-    fn cell(&self, row: &Row, column: &Column, counts: &Counts) -> Result<String, StepError> {
-        let instructions = |column: &Column, id: &str| {
-            let key = (column.manifest, column.group.to_owned(), id.to_owned());
-            counts.instructions.get(&key).copied()
-        };
-        let Some(ours) = instructions(self.ours(), row.ours) else {
-            return Err(StepError::Rule(format!("there is no bench {} of ours", row.ours)));
-        };
+    /// Names and versions.
+    pub(super) fn heads(&self, root: &Path) -> Vec<String> {
+        self.columns.iter().map(|column| column.head(root)).collect()
+    }
+
+    /// What this library's work costs.
+    ///
+    /// # Errors
+    /// If it was not counted.
+    pub(super) fn cost_of_ours(&self, row: &Row, counts: &Counts) -> Result<Cost, StepError> {
+        let cost = self.cost(row, self.ours(), counts)?;
+        cost.ok_or_else(|| StepError::Rule(format!("there is no bench {} of ours", row.ours)))
+    }
+
+    /// Nothing, where somebody does no such work.
+    ///
+    /// # Errors
+    /// If its instructions were counted, and its allocations were not.
+    pub(super) fn cost(
+        &self,
+        row: &Row,
+        column: &Column,
+        counts: &Counts,
+    ) -> Result<Option<Cost>, StepError> {
+        let id = if column.manifest == OURS { row.ours } else { row.id };
+        let key = (column.manifest, column.group.to_owned(), id.to_owned());
+        let Some(instructions) = counts.instructions.get(&key).copied() else { return Ok(None) };
         let (manifest, group) = column.counted;
         let key = (manifest, group.to_owned(), row.id.to_owned());
-        let counted = counts.allocations.get(&key).map_or("?".to_owned(), u64::to_string);
-        if column.manifest == OURS {
-            return Ok(format!("{} / {counted}", thousands(ours)));
-        }
-        let Some(figure) = instructions(column, row.id) else { return Ok(String::new()) };
-        let note = self.notes.iter().find(|(name, id, _)| *name == column.name && *id == row.id);
-        let note = note.map_or(' ', |(.., note)| *note);
-        Ok(format!("{} / {counted} x{}{note}", thousands(figure), ratio(figure, ours)))
+        let Some(allocations) = counts.allocations.get(&key).copied() else {
+            let missing = format!("nobody counts the allocations of {group}, {}", row.id);
+            return Err(StepError::Rule(missing));
+        };
+        Ok(Some(Cost { instructions, allocations, budget: None }))
+    }
+
+    /// A cost, and how many times ours it is.
+    pub(super) fn times(cost: Cost, ours: Cost) -> String {
+        format!("{} x{}", shown(&cost), ratio(cost.instructions, ours.instructions))
+    }
+
+    fn cell(&self, row: &Row, column: &Column, cost: Cost, ours: Cost) -> String {
+        let mark = self.mark(row, column).map_or_else(String::new, |mark| format!(" {mark}"));
+        format!("{}{mark}", Self::times(cost, ours))
+    }
+
+    pub(super) fn mark(&self, row: &Row, column: &Column) -> Option<char> {
+        let note = self.notes.iter().find(|(name, id, _)| *name == column.name && *id == row.id)?;
+        Some(note.2)
     }
 }
 
-/// The first column to the left, the others to the right.
-fn aligned(lines: &[Vec<String>]) -> String {
-    let columns = lines.iter().map(Vec::len).max().unwrap_or_default();
-    let width = |column| {
-        let cells = lines.iter().filter_map(|line| line.get(column));
-        cells.map(|cell: &String| cell.chars().count()).max().unwrap_or_default()
-    };
-    let widths: Vec<_> = (0..columns).map(width).collect();
-    let mut text = String::new();
-    for line in lines {
-        for (column, (cell, width)) in line.iter().zip(&widths).enumerate() {
-            // Writing to a String cannot fail.
-            let _ = match column {
-                0 => write!(text, "{cell:<width$}"),
-                _ => write!(text, "  {cell:>width$}"),
-            };
+impl Column {
+    /// Name and version.
+    pub(super) fn head(&self, root: &Path) -> String {
+        let lock = root.join(self.manifest).with_file_name("Cargo.lock");
+        let lock = fs::read_to_string(lock).unwrap_or_default();
+        match self.package {
+            "" => self.name.to_owned(),
+            package => format!("{} {}", self.name, version_in(&lock, package)),
         }
-        text.truncate(text.trim_end().len());
-        text.push('\n');
     }
-    text
 }
 
-/// One digit behind the point below ten.
+pub(super) fn shown(cost: &Cost) -> String {
+    format!("{} / {}", thousands(cost.instructions), cost.allocations)
+}
+
+/// Two digits, or as many as there are before the point.
 fn ratio(figure: u64, ours: u64) -> String {
-    let tenths = (figure * 10 + ours / 2) / ours.max(1);
-    if tenths < 100 {
-        format!("{}.{}", tenths / 10, tenths % 10)
-    } else {
-        (tenths / 10).to_string()
+    let ours = ours.max(1);
+    let tenths = (figure * 10 + ours / 2) / ours;
+    match tenths {
+        0..10 => format!("{:.2}", figure as f64 / ours as f64),
+        10..100 => format!("{}.{}", tenths / 10, tenths % 10),
+        _ => ((figure + ours / 2) / ours).to_string(),
     }
 }
 
@@ -136,13 +162,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ratios_have_two_digits() {
-        assert_eq!([ratio(3769, 331), ratio(1582, 331), ratio(330, 331)], ["11", "4.8", "1.0"]);
-    }
-
-    #[test]
-    fn columns_are_as_wide_as_their_widest_cell() {
-        let lines = [["", "a", "bcd"], ["row", "12", ""]].map(|line| line.map(str::to_owned));
-        assert_eq!(aligned(&lines.map(Vec::from)), "      a  bcd\nrow  12\n");
+    fn ratios_have_two_digits_or_more() {
+        let ratios = [ratio(3769, 331), ratio(1582, 331), ratio(330, 331), ratio(70, 1000)];
+        assert_eq!(ratios, ["11", "4.8", "1.0", "0.07"]);
+        assert_eq!(ratio(4_159, 331), "13");
     }
 }

@@ -4,6 +4,7 @@ use super::table::{Column, Table, row};
 use super::{DATADOG, OURS, PEERS};
 
 pub(super) const WIRE: Table = Table {
+    title: "Wire formats",
     columns: &[
         Column {
             name: "throughline",
@@ -18,15 +19,15 @@ pub(super) const WIRE: Table = Table {
         peer("fastrace", "fastrace", PEERS, "fastrace_text"),
     ],
     rows: &[
-        row("parse traceparent", "parse", "parse_traceparent.valid"),
+        row("parse `traceparent`", "parse", "parse_traceparent.valid"),
         row("refuse a bad one", "refuse", "parse_traceparent.refused"),
-        row("extract traceparent", "extract_traceparent", "extract_traceparent.traceparent"),
+        row("extract `traceparent`", "extract_traceparent", "extract_traceparent.traceparent"),
         row("extract all three", "extract_all_three", "extract_all_three.w3c"),
         row("extract nothing", "extract_nothing", "extract_nothing.default"),
         row("extract baggage of 64, plain", "extract_baggage_plain", "extract_baggage_of_64.plain"),
         row("the same, encoded", "extract_baggage_encoded", "extract_baggage_of_64.encoded"),
-        row("extract tracestate of 32", "extract_tracestate", "extract_tracestate_of_32.full"),
-        row("inject traceparent", "inject_traceparent", "inject_traceparent.reused_map"),
+        row("extract `tracestate` of 32", "extract_tracestate", "extract_tracestate_of_32.full"),
+        row("inject `traceparent`", "inject_traceparent", "inject_traceparent.reused_map"),
         row("inject all three", "inject_all_three", "inject_all_three.reused_map"),
         row("inject all three, new map", "inject_into_new", "inject_all_three_into_new.new_map"),
         row("all formats, in and out", "all_formats", "extract_and_inject_all.all"),
@@ -42,12 +43,13 @@ pub(super) const WIRE: Table = Table {
         ("fastrace", "extract_tracestate", 't'),
         ("fastrace", "inject_traceparent", 't'),
     ],
+    marks: &[
+        ('m', "from a header map: there is no function for the text"),
+        ('s', "its own header `sentry-trace`, from a map with the organization in baggage"),
+        ('t', "the text alone: `tracestate` is not looked into, `traceparent` not put into a map"),
+    ],
     legend: "\
-instructions / allocations, times ours (x)
-m  from a header map: there is no function for the text
-s  its own header sentry-trace, from a map with the organization in baggage
-t  the text alone: tracestate is not looked into, traceparent not put into a map
-",
+A request of eleven headers with `traceparent`, `tracestate` of three and baggage of eight members.",
 };
 
 const fn peer(

@@ -1,4 +1,5 @@
 //! The benches of `../../benches/wire.rs` that a propagator of OpenTelemetry has, with Datadog's.
+#![expect(clippy::disallowed_methods, reason = "the harness ends with its own exit code")]
 
 use gungraun::prelude::*;
 

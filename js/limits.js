@@ -24,6 +24,9 @@ export const REFUSALS = 16;
 /** Bytes of the context in one placement of a message, and in one binary frame (rule TR-4). */
 export const CONTEXT_BYTES = 16 * 1024;
 
+/** Characters of a URL's query that is searched for a context (rule TR-4). */
+export const QUERY_CHARS = 16 * 1024;
+
 /** Characters of a span's name or an attribute's key; the rest is cut off. Back ends index both. */
 export const NAME_CHARS = 256;
 

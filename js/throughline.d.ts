@@ -61,8 +61,10 @@ export const replace: Envelope["replace"];
 export const strip: Envelope["strip"];
 
 export const EMPTY: TraceContext;
-export function isEmpty(context: TraceContext): boolean;
-export function readFields(fields: Record<string, string | string[] | undefined>): Extraction;
+export function isEmpty(context: TraceContext | null | undefined): boolean;
+export function readFields(
+  fields: Record<string, string | string[] | undefined> | null | undefined,
+): Extraction;
 export function writeFields(
   context: TraceContext | null | undefined,
   options?: FormatOptions,
@@ -94,11 +96,12 @@ export function traced(
 
 export const SUBPROTOCOL: string;
 export function offered(protocols?: string | string[]): string[];
+/** Gives back what is no URL. A relative one needs a page. */
 export function urlWithContext(
   url: string | URL,
   context: TraceContext | null | undefined,
   options?: FormatOptions,
-): URL;
+): string | URL;
 export function contextFromUrl(url: string | URL): Extraction;
 
 export function frameHeader(

@@ -5,6 +5,7 @@ import {
   Envelope,
   contextFromUrl,
   extract,
+  frameHeader,
   inject,
   isEmpty,
   readFields,
@@ -109,6 +110,61 @@ export const tests = () => ({
     }
     const context = Object.defineProperty({}, "traceId", { get: throwing });
     equal(inject("{}", context), "{}");
+  },
+  "nothing throws, whatever context, fields, frame or URL it is given": () => {
+    const throwing = () => {
+      throw new Error("of the application");
+    };
+    const getter = { get: throwing, enumerable: true };
+    const odd = [
+      ...[undefined, null, 7, 1n, "x", "", true, Symbol("x"), [], {}, throwing, new Date(NaN)],
+      Object.defineProperties({}, { traceparent: getter, traceId: getter, 1: getter }),
+      { toString: throwing, traceparent: { toString: throwing }, baggage: [null, 7, throwing] },
+      new Proxy({}, { get: throwing, ownKeys: throwing, getPrototypeOf: throwing }),
+      Proxy.revocable([], {}).proxy,
+    ];
+    for (const value of odd) {
+      equal(readFields(value), { context: EMPTY, link: null, refused: [] });
+      equal([isEmpty(value), writeFields(value), frameHeader(value).length], [true, {}, 3]);
+      equal(contextFromUrl(value).context, EMPTY);
+      equal(new URL(urlWithContext("ws://h/p", value)).search, "");
+      const { trace, payload } = readFrame(value);
+      holds(payload === value && trace.refused[0].rule === "MS-4", "passed on");
+    }
+    for (const url of [Symbol("x"), { toString: throwing }, "ws://", "http://[", odd.at(-2)]) {
+      holds(urlWithContext(url, CONTEXT) === url, "it comes back as it is");
+    }
+  },
+  "a URL is relative to the page, and comes back where there is none": () => {
+    const { document } = globalThis;
+    const given = "ws?a=1&traceparent=old#f";
+    const changed = urlWithContext(given, CONTEXT);
+    if (document === undefined) return equal(changed, given);
+    const expected = new URL(`ws?a=1&traceparent=${PARENT}&sentry-trace=${IDS}-1#f`, document.URL);
+    equal(changed.href, expected.href);
+    const base = document.head.appendChild(document.createElement("base"));
+    base.href = "https://example.org/in/";
+    equal(urlWithContext("../ws", null).href, "https://example.org/ws");
+    base.remove();
+  },
+  "tr_4 a query of 16384 characters is read and a longer one is not": () => {
+    const start = `traceparent=${PARENT}&x=`;
+    for (const [length, traceId] of [
+      [16384, CONTEXT.traceId],
+      [16385, null],
+    ]) {
+      const query = start + "x".repeat(length - start.length);
+      equal(contextFromUrl(`/ws?${query}#f`).context.traceId, traceId);
+    }
+  },
+  "what is no parameter of a context stays in a URL and is not read": () => {
+    for (const query of ["", "traceparent", "x=traceparent", "traceparent2=", "?baggage=", "="]) {
+      equal(contextFromUrl(`ws://h/?${query}`), { context: EMPTY, link: null, refused: [] });
+    }
+    const kept = "?traceparent=1&x=%2B&=&%74&trace=1&\u017fentry-trace=1";
+    equal(urlWithContext(`ws://h/?${kept}`, null).href, new URL(`ws://h/?${kept}`).href);
+    const all = "traceparent&TRACESTATE=1&%73entry-trace=1&bagg%41ge=2&TraceParent=%FF";
+    equal(urlWithContext(`ws://h/?${all}`, null).href, "ws://h/");
   },
   "a key of the prototype is a key like any other": () => {
     const text = '{"__proto__":{"_trace":1},"constructor":2}';

@@ -134,10 +134,12 @@ function placed({ fields: known }, fields) {
 
 /** Where a context may stand, and what its fields are called there. */
 function placement(name) {
+  const path = name.split(".");
+  const own = OWN.get(path.at(-1));
   // Other members may stand beside the context in `_meta` and in places of the application's
   // choice.
-  const isShared = name !== "_trace" && name !== "_sentry";
-  return { path: name.split("."), isShared, fields: NAMES.get(name) ?? ALL };
+  const shared = name === "_meta" ? META : ALL;
+  return { path, isShared: own === undefined, fields: own ?? shared };
 }
 
 /**
@@ -168,7 +170,10 @@ function isPlain(value) {
 const field = (name) => ({ name, field: name });
 
 const ALL = ["traceparent", "tracestate", "sentry-trace", "baggage"].map(field);
-const NAMES = new Map([
+const META = ["traceparent", "tracestate", "baggage"].map(field);
+
+/** Members that are a context alone, in the message itself and in an object at a path. */
+const OWN = new Map([
+  ["_trace", ALL],
   ["_sentry", [{ name: "trace", field: "sentry-trace" }, field("baggage")]],
-  ["_meta", ["traceparent", "tracestate", "baggage"].map(field)],
 ]);

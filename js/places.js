@@ -1,8 +1,8 @@
 // An object with places for a context, as a text or parsed: both answer the same questions.
 //
-// A place that is ours alone (`_trace`, `_sentry`) comes and goes whole. In a shared one (`_meta`,
-// a path) other members may stand beside the context, so only its fields come and go, and the place
-// itself where nothing else is in it.
+// A place that is ours alone (`_trace`, `_sentry`, at whatever path) comes and goes whole. In a
+// shared one (`_meta`, another path) other members may stand beside the context, so only its fields
+// come and go, and the place itself where nothing else is in it.
 
 import { membersOf, prepend, rewrite, valueOf } from "./payload.js";
 
@@ -72,7 +72,8 @@ export class TextObject {
   with({ path, isShared }, members) {
     const json = JSON.stringify(members);
     const within = (text, [key, ...rest]) => {
-      const old = isShared && this.#membersOf(text).findLast((member) => member.key === key);
+      const isEntered = isShared || rest.length > 0;
+      const old = isEntered && this.#membersOf(text).findLast((member) => member.key === key);
       if (!old) return prepend(text, `${JSON.stringify(key)}:${nested(rest, json)}`);
       const value = text.slice(old.start, old.end);
       if (!isObject(value)) return text;

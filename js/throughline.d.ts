@@ -38,7 +38,8 @@ export interface FormatOptions {
 
 export interface EnvelopeOptions extends FormatOptions {
   /**
-   * `_trace`, `_sentry`, `_meta` or a path such as `extensions`; `_trace` and `_sentry` by default.
+   * `_trace`, `_sentry`, `_meta`, a path such as `extensions`, or a path to one of the first two
+   * inside of an event, such as `event._trace`. By default `_trace` and `_sentry`.
    */
   write?: string[];
   /** Places that are read beside `_trace`, `_sentry` and `_meta`. */

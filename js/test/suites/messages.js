@@ -64,6 +64,32 @@ export const tests = () => ({
       equal(JSON.parse(envelope.strip(sent))._meta, JSON.parse(text)._meta);
     }
   },
+  "an event inside a message has a context of its own": () => {
+    const write = ["event._trace", "a.b._sentry"];
+    const envelope = new Envelope({ write, read: ["event._sentry"] });
+    const [trace, sentry] = [JSON.stringify(TRACE), `{"trace":"${IDS}-1"}`];
+    const cases = {
+      '{"n":1}': `{"event":{"_trace":${trace}},"a":{"b":{"_sentry":${sentry}}},"n":1}`,
+      '{"event":{"n":1},"a":{"b":{}}}':
+        `{"event":{"_trace":${trace},"n":1},"a":{"b":{"_sentry":${sentry}}}}`,
+      '{"event":7,"a":{"b":[]}}': '{"event":7,"a":{"b":[]}}',
+    };
+    for (const [text, sent] of Object.entries(cases)) {
+      equal(envelope.inject(text, CONTEXT), sent);
+      equal(envelope.inject(JSON.parse(text), CONTEXT), JSON.parse(sent));
+      equal(envelope.replace(sent, CONTEXT), sent);
+      equal(envelope.replace(JSON.parse(sent), CONTEXT), JSON.parse(sent));
+      equal(extract(sent).context, EMPTY, "of the event, not of the message");
+      equal(envelope.extract(sent), envelope.extract(JSON.parse(sent)));
+    }
+    for (const brings of [`{"event":{"_sentry":${sentry}}}`, '{"event":{"_trace":null}}']) {
+      equal(envelope.inject(brings, CONTEXT), brings, "MS-1");
+      equal(envelope.inject(JSON.parse(brings), CONTEXT), JSON.parse(brings), "MS-1");
+      equal(envelope.strip(brings), '{"event":{}}');
+      equal(envelope.strip(JSON.parse(brings)), { event: {} });
+    }
+    equal(envelope.extract(`{"event":{"_sentry":${sentry}}}`).context.parentId, CONTEXT.parentId);
+  },
   "a shared place without a context is none": () => {
     for (const text of ['{"_meta":{"x":1}}', '{"_meta":null}', '{"_meta":{}}']) {
       equal([extract(text).refused, strip(text)], [[], text]);
@@ -261,15 +287,20 @@ export const tests = () => ({
       ]);
       return Object.fromEntries(pairs);
     };
-    for (let round = 0; round < 5000; round += 1) {
+    const envelopes = [
+      new Envelope(),
+      new Envelope({ write: ["a._trace", "b", "a._sentry"], read: ["b.a._sentry"] }),
+    ];
+    for (let round = 0; round < 10_000; round += 1) {
+      const envelope = envelopes[round % 2];
       const object = {
         x: value(0),
         ...Object.fromEntries([[keys[random(keys.length)], value(0)]]),
       };
       const text = JSON.stringify(object, null, random(3));
-      equal(extract(text).context, extract(object).context, text);
-      for (const act of [(one) => inject(one, CONTEXT), (one) => replace(one, CONTEXT), strip]) {
-        equal(JSON.parse(act(text)), act(object), text);
+      equal(envelope.extract(text).context, envelope.extract(object).context, text);
+      for (const act of ["inject", "replace", "strip"]) {
+        equal(JSON.parse(envelope[act](text, CONTEXT)), envelope[act](object, CONTEXT), text);
       }
     }
   },

@@ -61,8 +61,11 @@ function found({ finds, refused = "[]" }, trace) {
   );
 }
 
-const envelope = ({ write, ...example }) =>
-  new Envelope({ ...options(example), ...(write && { write: JSON.parse(write) }) });
+function envelope({ write = "[]", nested = "[]", ...example }) {
+  const inside = JSON.parse(nested).flatMap((path) => [`${path}._trace`, `${path}._sentry`]);
+  const places = [...JSON.parse(write), ...inside];
+  return new Envelope({ ...options(example), ...(places.length > 0 && { write: places }) });
+}
 
 const options = ({ emit }) => ({ forwardBaggage: true, ...(emit && { emit: JSON.parse(emit) }) });
 

@@ -86,15 +86,18 @@ export class Envelope {
   #collect(place, value, { fields, refused }) {
     const [first] = place.fields;
     if (value === undefined || (place.isShared && !value.isObject)) return;
-    if (value.bytes(place.fields) > this.#maxBytes) {
+    // In a shared place, what stands beside the fields is of any length and somebody else's.
+    if (!place.isShared && value.bytes(place.fields) > this.#maxBytes) {
       return refused.push({ field: first.field, rule: "TR-4" });
     }
     if (!value.isObject) return refused.push({ field: first.field, rule: "MS-4" });
     for (const { name, field } of place.fields) {
-      const text = value.get(name);
-      if (text === undefined) continue;
-      if (typeof text !== "string" || !text.isWellFormed()) refused.push({ field, rule: "MS-4" });
-      else fields[field] ??= text;
+      const member = value.member(name);
+      if (member === undefined) continue;
+      const { bytes, value: text } = member;
+      if (bytes > this.#maxBytes) refused.push({ field, rule: "TR-4" });
+      else if (typeof text === "string" && text.isWellFormed()) fields[field] ??= text;
+      else refused.push({ field, rule: "MS-4" });
     }
   }
 

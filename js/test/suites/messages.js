@@ -64,6 +64,19 @@ export const tests = () => ({
       equal(JSON.parse(envelope.strip(sent))._meta, JSON.parse(text)._meta);
     }
   },
+  "of several contexts the last counts and all go, wherever they stand": () => {
+    const [long, other] = ["x".repeat(600), PARENT.replace("b7ad6b7169203331", "00f067aa0ba902b7")];
+    const first = [`"_trace":{"traceparent":"${PARENT}"}`, `"_sentry":{"trace":"${IDS}-1"}`];
+    for (const member of [...first, '"_meta":{"x":1}']) {
+      const text = `{${member},"a":"${long}","_trace":{"traceparent":"${other}"},"b":"${long}"}`;
+      for (const message of [text, JSON.parse(text)]) {
+        equal(extract(message).context.parentId, "00f067aa0ba902b7");
+        equal(extract(strip(message)).context, EMPTY);
+        equal(extract(replace(message, CONTEXT)).context, CONTEXT);
+        holds(inject(message, CONTEXT) === message, "MS-1");
+      }
+    }
+  },
   "an event inside a message has a context of its own": () => {
     const write = ["event._trace", "a.b._sentry"];
     const envelope = new Envelope({ write, read: ["event._sentry"] });

@@ -32,7 +32,8 @@ export const EMPTY = Object.freeze({
 /**
  * Reads fields, as the rules in docs/websocket-protocol.md say. Never throws: what breaks its
  * format is left out and reported.
- * @param {Record<string, string | string[] | undefined>} fields Several values are an array.
+ * @param {Record<string, string | string[] | undefined> | null | undefined} fields Several values
+ * are an array.
  * @returns {Extraction}
  */
 export function readFields(fields) {
@@ -57,7 +58,7 @@ export function readFields(fields) {
  * @returns {Record<string, string>}
  */
 export function writeFields(context, { emit = FORMATS, forwardBaggage = false } = {}) {
-  const known = context ?? EMPTY;
+  const known = whole(context);
   const fields = {};
   const hasParent = areIds(known.traceId, known.parentId);
   if (hasParent && emit.includes("tracecontext")) {
@@ -76,10 +77,20 @@ export function writeFields(context, { emit = FORMATS, forwardBaggage = false } 
 
 /**
  * Whether there is nothing to carry.
- * @param {TraceContext} context
+ * @param {TraceContext | null | undefined} context
  */
-export function isEmpty({ traceId, tracestate, baggage }) {
-  return traceId === null && tracestate === "" && baggage === "";
+export function isEmpty(context) {
+  const { traceId, tracestate, baggage } = whole(context);
+  return [traceId, tracestate, baggage].every((one) => typeof one !== "string" || one === "");
+}
+
+/** A context with every member. One that is made by hand can have getters, which can throw. */
+function whole(context) {
+  try {
+    return { ...EMPTY, ...context };
+  } catch {
+    return EMPTY;
+  }
 }
 
 /**
@@ -171,8 +182,13 @@ function joined(values) {
 }
 
 function valuesOf(fields, field) {
-  const value = fields[field];
-  return (Array.isArray(value) ? value : [value]).filter((one) => typeof one === "string");
+  try {
+    const value = fields?.[field];
+    return (Array.isArray(value) ? value : [value]).filter((one) => typeof one === "string");
+  } catch {
+    // A carrier of the application's can have getters too.
+    return [];
+  }
 }
 
 /** A bug of ours is no rule: it must not look like one. */

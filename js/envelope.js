@@ -86,15 +86,18 @@ export class Envelope {
   #collect(place, value, { fields, refused }) {
     const [first] = place.fields;
     if (value === undefined || (place.isShared && !value.isObject)) return;
-    if (value.bytes(place.fields) > this.#maxBytes) {
+    // In a shared place, what stands beside the fields is of any length and somebody else's.
+    if (!place.isShared && value.bytes(place.fields) > this.#maxBytes) {
       return refused.push({ field: first.field, rule: "TR-4" });
     }
     if (!value.isObject) return refused.push({ field: first.field, rule: "MS-4" });
     for (const { name, field } of place.fields) {
-      const text = value.get(name);
-      if (text === undefined) continue;
-      if (typeof text !== "string" || !text.isWellFormed()) refused.push({ field, rule: "MS-4" });
-      else fields[field] ??= text;
+      const member = value.member(name);
+      if (member === undefined) continue;
+      const { bytes, value: text } = member;
+      if (bytes > this.#maxBytes) refused.push({ field, rule: "TR-4" });
+      else if (typeof text === "string" && text.isWellFormed()) fields[field] ??= text;
+      else refused.push({ field, rule: "MS-4" });
     }
   }
 
@@ -134,10 +137,12 @@ function placed({ fields: known }, fields) {
 
 /** Where a context may stand, and what its fields are called there. */
 function placement(name) {
+  const path = name.split(".");
+  const own = OWN.get(path.at(-1));
   // Other members may stand beside the context in `_meta` and in places of the application's
   // choice.
-  const isShared = name !== "_trace" && name !== "_sentry";
-  return { path: name.split("."), isShared, fields: NAMES.get(name) ?? ALL };
+  const shared = name === "_meta" ? META : ALL;
+  return { path, isShared: own === undefined, fields: own ?? shared };
 }
 
 /**
@@ -168,7 +173,10 @@ function isPlain(value) {
 const field = (name) => ({ name, field: name });
 
 const ALL = ["traceparent", "tracestate", "sentry-trace", "baggage"].map(field);
-const NAMES = new Map([
+const META = ["traceparent", "tracestate", "baggage"].map(field);
+
+/** Members that are a context alone, in the message itself and in an object at a path. */
+const OWN = new Map([
+  ["_trace", ALL],
   ["_sentry", [{ name: "trace", field: "sentry-trace" }, field("baggage")]],
-  ["_meta", ["traceparent", "tracestate", "baggage"].map(field)],
 ]);

@@ -1,11 +1,11 @@
 // Sends spans to a collector by OTLP over HTTP, in JSON.
 
 import {
-  ATTRIBUTES,
   EXPORT_BYTES,
   EXPORT_DELAY_MS,
   EXPORT_TIMEOUT_MS,
   QUEUED_SPANS,
+  setBounded,
 } from "./limits.js";
 
 /**
@@ -30,8 +30,11 @@ export class OtlpExporter {
   constructor({ url, service, attributes = {}, headers = {} }) {
     this.#url = url;
     this.#headers = { "content-type": "application/json", ...headers };
-    const named = Object.entries({ "service.name": service, ...attributes });
-    this.#resource = JSON.stringify({ attributes: pairs(named) });
+    const described = new Map();
+    for (const [key, value] of Object.entries({ "service.name": service, ...attributes })) {
+      setBounded(described, key, value);
+    }
+    this.#resource = JSON.stringify({ attributes: pairs(described) });
     this.#emptyBytes = byteLength(this.#body([]));
     // A page that is hidden may never be heard of again.
     globalThis.addEventListener?.("pagehide", this.#leave);
@@ -161,8 +164,7 @@ function pairs(attributes) {
 
 function otlpValue(value) {
   if (!Array.isArray(value)) return scalar(value);
-  const values = value.slice(0, ATTRIBUTES).map(scalar);
-  return { arrayValue: { values: values.filter((one) => one !== undefined) } };
+  return { arrayValue: { values: value.map(scalar).filter((one) => one !== undefined) } };
 }
 
 function scalar(value) {

@@ -35,13 +35,19 @@ export function frameHeader(context, options) {
  * @returns {{trace: import("./throughline.js").Extraction, payload: Uint8Array<ArrayBuffer>}}
  */
 export function readFrame(message) {
-  const end = HEADER_BYTES + ((message[1] << 8) | message[2]);
-  const isWhole = message[0] === VERSION && message.length >= end;
-  const fields = isWhole && end <= HEADER_BYTES + CONTEXT_BYTES ? readBlocks(message, end) : null;
+  const end = ArrayBuffer.isView(message) ? contextEnd(message) : null;
+  const fields = end === null ? null : readBlocks(message, end);
   const trace = readFields(fields ?? {});
   if (fields !== null) return { trace, payload: message.subarray(end) };
   trace.refused.push({ field: "traceparent", rule: "MS-4" });
   return { trace, payload: message };
+}
+
+/** Where the fields end; `null` if the message does not begin with so many. */
+function contextEnd(message) {
+  const end = HEADER_BYTES + ((message[1] << 8) | message[2]);
+  const isWhole = message[0] === VERSION && message.length >= end;
+  return isWhole && end <= HEADER_BYTES + CONTEXT_BYTES ? end : null;
 }
 
 /** The fields up to `end`; `null` if they do not end there. Of a repeated one the last counts. */

@@ -1,4 +1,4 @@
-// Every bound of this module, with its unit and the reason for it.
+// Every bound of this module, with its unit and reason, and what cuts attributes to these bounds.
 
 /** Members of a `tracestate` (rule TS-9): the specification's own limit. */
 export const TRACESTATE_MEMBERS = 32;
@@ -24,13 +24,19 @@ export const REFUSALS = 16;
 /** Bytes of the context in one placement of a message, and in one binary frame (rule TR-4). */
 export const CONTEXT_BYTES = 16 * 1024;
 
-/** Characters of a span's name; the rest is cut off. Back ends index names. */
+/** Characters of a URL's query that is searched for a context (rule TR-4). */
+export const QUERY_CHARS = 16 * 1024;
+
+/** Characters of a span's name or an attribute's key; the rest is cut off. Back ends index both. */
 export const NAME_CHARS = 256;
 
-/** Characters of one attribute's value; the rest is cut off. */
+/** Characters of one attribute's value, or of each text in a list; the rest is cut off. */
 export const VALUE_CHARS = 2048;
 
-/** Attributes of one span, and links of one span; what comes behind is left out. */
+/**
+ * Attributes of one span or resource, values of one attribute, and links of one span; what comes
+ * behind is left out.
+ */
 export const ATTRIBUTES = 64;
 
 /** Spans that wait for their export; later ones are dropped and counted. */
@@ -44,3 +50,20 @@ export const EXPORT_DELAY_MS = 1000;
 
 /** Milliseconds for one export; a collector that does not answer must not keep the queue full. */
 export const EXPORT_TIMEOUT_MS = 10_000;
+
+/** The start of a text. Half of a surrogate pair would make a collector refuse the whole export. */
+export const cut = (text, chars) => text.slice(0, chars).toWellFormed();
+
+/**
+ * Sets an attribute of a span or a resource within these bounds.
+ * @param {Map<string, unknown>} attributes
+ * @param {string} key
+ * @param {import("./throughline.js").AttributeValue} value
+ */
+export function setBounded(attributes, key, value) {
+  const name = cut(String(key), NAME_CHARS);
+  if (!attributes.has(name) && attributes.size >= ATTRIBUTES) return;
+  const bounded = (one) => (typeof one === "string" ? cut(one, VALUE_CHARS) : one);
+  const isList = Array.isArray(value);
+  attributes.set(name, isList ? value.slice(0, ATTRIBUTES).map(bounded) : bounded(value));
+}

@@ -1,8 +1,8 @@
 // An object with places for a context, as a text or parsed: both answer the same questions.
 //
-// A place that is ours alone (`_trace`, `_sentry`) comes and goes whole. In a shared one (`_meta`,
-// a path) other members may stand beside the context, so only its fields come and go, and the place
-// itself where nothing else is in it.
+// A place that is ours alone (`_trace`, `_sentry`, at whatever path) comes and goes whole. In a
+// shared one (`_meta`, another path) other members may stand beside the context, so only its fields
+// come and go, and the place itself where nothing else is in it.
 
 import { membersOf, prepend, rewrite, valueOf } from "./payload.js";
 
@@ -31,11 +31,12 @@ export class TextObject {
       text = valueOf(this.#membersOf(text), text, key);
       if (text === undefined) return undefined;
     }
-    return {
-      isObject: isObject(text),
-      bytes: () => byteLength(text),
-      get: (name) => textOrNull(valueOf(membersOf(text), text, name)),
+    let members;
+    const member = (name) => {
+      const json = valueOf((members ??= membersOf(text)), text, name);
+      return json && { bytes: byteLength(json), value: textOrNull(json) };
     };
+    return { isObject: isObject(text), bytes: () => byteLength(text), member };
   }
 
   /** @param {Place} place */
@@ -72,7 +73,8 @@ export class TextObject {
   with({ path, isShared }, members) {
     const json = JSON.stringify(members);
     const within = (text, [key, ...rest]) => {
-      const old = isShared && this.#membersOf(text).findLast((member) => member.key === key);
+      const isEntered = isShared || rest.length > 0;
+      const old = isEntered && this.#membersOf(text).findLast((member) => member.key === key);
       if (!old) return prepend(text, `${JSON.stringify(key)}:${nested(rest, json)}`);
       const value = text.slice(old.start, old.end);
       if (!isObject(value)) return text;
@@ -98,14 +100,21 @@ export class ParsedObject {
   at(path) {
     const value = valueAt(this.message, path);
     if (value === undefined) return undefined;
-    const get = (name) => (isRecord(value) && Object.hasOwn(value, name) ? value[name] : undefined);
-    const texts = ({ name }) =>
-      typeof get(name) === "string" ? [name.length + get(name).length] : [];
+    const member = (name) => {
+      const text = isRecord(value) && Object.hasOwn(value, name) ? value[name] : undefined;
+      const bytes = typeof text === "string" ? text.length + 2 : 0;
+      return text === undefined ? undefined : { bytes, value: text };
+    };
+    // As `{"name":"value"}`. What is no text or no field of ours is not looked at, so it does not
+    // count.
+    const lengthOf = ({ name }) => {
+      const { bytes = 0 } = member(name) ?? {};
+      return bytes && name.length + 4 + bytes;
+    };
     return {
       isObject: isRecord(value),
-      // As `{"name":"value"}`. What is no field of ours is not looked at, so it does not count.
-      bytes: (fields) => fields.flatMap(texts).reduce((sum, length) => sum + length + 6, 1),
-      get,
+      bytes: (fields) => fields.reduce((sum, field) => sum + lengthOf(field), 1),
+      member,
     };
   }
 
@@ -169,7 +178,7 @@ function omitted(object, key) {
 const isObject = (text) => text.startsWith("{");
 const isRecord = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
 const isOf = (fields, name) => fields.some((field) => field.name === name);
-const textOrNull = (json) => (json?.startsWith('"') ? JSON.parse(json) : json && null);
+const textOrNull = (json) => (json.startsWith('"') ? JSON.parse(json) : null);
 
 /** The innermost text as the value at a path. */
 function nested(path, json) {

@@ -3,7 +3,7 @@
 
 import { EMPTY } from "./context.js";
 import { areIds } from "./fields.js";
-import { ATTRIBUTES, NAME_CHARS, VALUE_CHARS } from "./limits.js";
+import { ATTRIBUTES, cut, NAME_CHARS, setBounded, TRACESTATE_CHARS } from "./limits.js";
 
 /** @typedef {import("./throughline.js").TraceContext} TraceContext */
 
@@ -56,7 +56,7 @@ export class Span {
       traceId,
       spanId,
       parentSpanId,
-      tracestate,
+      tracestate: cut(String(tracestate ?? ""), TRACESTATE_CHARS),
       random,
       startMs,
       attributes: new Map(),
@@ -73,9 +73,7 @@ export class Span {
    * @param {import("./throughline.js").AttributeValue} value
    */
   setAttribute(key, value) {
-    const { attributes } = this.#record;
-    if (!attributes.has(key) && attributes.size >= ATTRIBUTES) return;
-    attributes.set(key, typeof value === "string" ? cut(value, VALUE_CHARS) : value);
+    setBounded(this.#record.attributes, key, value);
   }
 
   /**
@@ -103,9 +101,6 @@ export class Span {
     for (const [key, value] of Object.entries(attributes)) this.setAttribute(key, value);
   }
 }
-
-/** The start of a text. Half of a surrogate pair would make a collector refuse the whole export. */
-const cut = (text, chars) => text.slice(0, chars).toWellFormed();
 
 /** The ids are random, which the flag says (rule TP-6). */
 const newTrace = () => ({ traceId: randomHex(16), random: true });

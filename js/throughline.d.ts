@@ -38,7 +38,8 @@ export interface FormatOptions {
 
 export interface EnvelopeOptions extends FormatOptions {
   /**
-   * `_trace`, `_sentry`, `_meta` or a path such as `extensions`; `_trace` and `_sentry` by default.
+   * `_trace`, `_sentry`, `_meta`, a path such as `extensions`, or a path to one of the first two
+   * inside of an event, such as `event._trace`. By default `_trace` and `_sentry`.
    */
   write?: string[];
   /** Places that are read beside `_trace`, `_sentry` and `_meta`. */
@@ -61,8 +62,10 @@ export const replace: Envelope["replace"];
 export const strip: Envelope["strip"];
 
 export const EMPTY: TraceContext;
-export function isEmpty(context: TraceContext): boolean;
-export function readFields(fields: Record<string, string | string[] | undefined>): Extraction;
+export function isEmpty(context: TraceContext | null | undefined): boolean;
+export function readFields(
+  fields: Record<string, string | string[] | undefined> | null | undefined,
+): Extraction;
 export function writeFields(
   context: TraceContext | null | undefined,
   options?: FormatOptions,
@@ -94,11 +97,12 @@ export function traced(
 
 export const SUBPROTOCOL: string;
 export function offered(protocols?: string | string[]): string[];
+/** Gives back what is no URL. A relative one needs a page. */
 export function urlWithContext(
   url: string | URL,
   context: TraceContext | null | undefined,
   options?: FormatOptions,
-): URL;
+): string | URL;
 export function contextFromUrl(url: string | URL): Extraction;
 
 export function frameHeader(

@@ -13,6 +13,8 @@ export async function start() {
       response.writeHead(500).end(String(error));
     });
   });
+  // A suite can keep the thread longer than that, and its next request would meet a closed end.
+  server.keepAliveTimeout = 0;
   const sockets = new WebSocketServer({ server, handleProtocols: chosen });
   sockets.on("connection", converse);
   await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));

@@ -18,7 +18,10 @@ fn every_example_of_the_page_holds() {
         *done.entry(example["do"].to_owned()).or_insert(0) += 1;
     }
     let kinds: Vec<_> = done.keys().map(String::as_str).collect();
-    assert_eq!(kinds, ["extract", "frame", "inject", "replace", "strip", "unframe", "url"]);
+    assert_eq!(
+        kinds,
+        ["extract", "frame", "inject", "query", "replace", "strip", "unframe", "url"]
+    );
 }
 
 /// What stands in a block, line by line; what is indented belongs to the line before.
@@ -79,28 +82,40 @@ impl Example {
                 let found = self.propagator().extract(&QueryParameters::of(&url));
                 assert_eq!(found.context, self.context());
             }
+            "query" => {
+                let url = self["url"].parse().unwrap();
+                self.finds(&self.propagator().extract(&QueryParameters::of(&url)));
+            }
             other => panic!("nobody knows how to {other:?}"),
         }
     }
 
     fn envelope(&self) -> Envelope {
         let envelope = Envelope::json().propagation(self.propagator());
-        let Some(write) = self.0.get("write") else { return envelope };
-        let names: Vec<String> = serde_json::from_str(write).unwrap();
-        envelope.write(names.iter().map(|name| match &**name {
+        let write = self.names("write").into_iter().map(|name| match &*name {
             "_trace" => Placement::Trace,
             "_sentry" => Placement::Sentry,
             "_meta" => Placement::Meta,
             path => Placement::path(path.split('.')),
-        }))
+        });
+        let nested =
+            self.names("nested").into_iter().map(|path| Placement::nested(path.split('.')));
+        let placements: Vec<_> = write.chain(nested).collect();
+        if placements.is_empty() { envelope } else { envelope.write(placements) }
     }
 
     /// Every format of the page, or those that an example names; the application's baggage goes too.
     fn propagator(&self) -> Propagator {
         let propagator = Propagator::default().forward_baggage(true);
-        let Some(emit) = self.0.get("emit") else { return propagator };
-        let names: Vec<String> = serde_json::from_str(emit).unwrap();
-        Propagator::from_names(&names.join(",")).unwrap().forward_baggage(true)
+        match &*self.names("emit") {
+            [] => propagator,
+            names => Propagator::from_names(&names.join(",")).unwrap().forward_baggage(true),
+        }
+    }
+
+    /// What a line lists; nothing without the line.
+    fn names(&self, line: &str) -> Vec<String> {
+        self.0.get(line).map_or_else(Vec::new, |list| serde_json::from_str(list).unwrap())
     }
 
     fn context(&self) -> TraceContext {
@@ -112,13 +127,8 @@ impl Example {
         let headers: BTreeMap<String, String> = serde_json::from_str(&self["finds"]).unwrap();
         let expected = Propagator::default().extract(&headers);
         assert_eq!(found.context, expected.context);
-        let refused: Vec<String> = self
-            .0
-            .get("refused")
-            .map(|list| serde_json::from_str(list).unwrap())
-            .unwrap_or_default();
         let rules: Vec<_> = found.refused.iter().map(|error| error.rule().id()).collect();
-        assert_eq!(rules, refused);
+        assert_eq!(rules, self.names("refused"));
     }
 }
 

@@ -5,6 +5,7 @@ import {
   Envelope,
   contextFromUrl,
   extract,
+  frameHeader,
   inject,
   isEmpty,
   readFields,
@@ -63,6 +64,45 @@ export const tests = () => ({
       equal(JSON.parse(envelope.strip(sent))._meta, JSON.parse(text)._meta);
     }
   },
+  "of several contexts the last counts and all go, wherever they stand": () => {
+    const [long, other] = ["x".repeat(600), PARENT.replace("b7ad6b7169203331", "00f067aa0ba902b7")];
+    const first = [`"_trace":{"traceparent":"${PARENT}"}`, `"_sentry":{"trace":"${IDS}-1"}`];
+    for (const member of [...first, '"_meta":{"x":1}']) {
+      const text = `{${member},"a":"${long}","_trace":{"traceparent":"${other}"},"b":"${long}"}`;
+      for (const message of [text, JSON.parse(text)]) {
+        equal(extract(message).context.parentId, "00f067aa0ba902b7");
+        equal(extract(strip(message)).context, EMPTY);
+        equal(extract(replace(message, CONTEXT)).context, CONTEXT);
+        holds(inject(message, CONTEXT) === message, "MS-1");
+      }
+    }
+  },
+  "an event inside a message has a context of its own": () => {
+    const write = ["event._trace", "a.b._sentry"];
+    const envelope = new Envelope({ write, read: ["event._sentry"] });
+    const [trace, sentry] = [JSON.stringify(TRACE), `{"trace":"${IDS}-1"}`];
+    const cases = {
+      '{"n":1}': `{"event":{"_trace":${trace}},"a":{"b":{"_sentry":${sentry}}},"n":1}`,
+      '{"event":{"n":1},"a":{"b":{}}}':
+        `{"event":{"_trace":${trace},"n":1},"a":{"b":{"_sentry":${sentry}}}}`,
+      '{"event":7,"a":{"b":[]}}': '{"event":7,"a":{"b":[]}}',
+    };
+    for (const [text, sent] of Object.entries(cases)) {
+      equal(envelope.inject(text, CONTEXT), sent);
+      equal(envelope.inject(JSON.parse(text), CONTEXT), JSON.parse(sent));
+      equal(envelope.replace(sent, CONTEXT), sent);
+      equal(envelope.replace(JSON.parse(sent), CONTEXT), JSON.parse(sent));
+      equal(extract(sent).context, EMPTY, "of the event, not of the message");
+      equal(envelope.extract(sent), envelope.extract(JSON.parse(sent)));
+    }
+    for (const brings of [`{"event":{"_sentry":${sentry}}}`, '{"event":{"_trace":null}}']) {
+      equal(envelope.inject(brings, CONTEXT), brings, "MS-1");
+      equal(envelope.inject(JSON.parse(brings), CONTEXT), JSON.parse(brings), "MS-1");
+      equal(envelope.strip(brings), '{"event":{}}');
+      equal(envelope.strip(JSON.parse(brings)), { event: {} });
+    }
+    equal(envelope.extract(`{"event":{"_sentry":${sentry}}}`).context.parentId, CONTEXT.parentId);
+  },
   "a shared place without a context is none": () => {
     for (const text of ['{"_meta":{"x":1}}', '{"_meta":null}', '{"_meta":{}}']) {
       equal([extract(text).refused, strip(text)], [[], text]);
@@ -109,6 +149,61 @@ export const tests = () => ({
     }
     const context = Object.defineProperty({}, "traceId", { get: throwing });
     equal(inject("{}", context), "{}");
+  },
+  "nothing throws, whatever context, fields, frame or URL it is given": () => {
+    const throwing = () => {
+      throw new Error("of the application");
+    };
+    const getter = { get: throwing, enumerable: true };
+    const odd = [
+      ...[undefined, null, 7, 1n, "x", "", true, Symbol("x"), [], {}, throwing, new Date(NaN)],
+      Object.defineProperties({}, { traceparent: getter, traceId: getter, 1: getter }),
+      { toString: throwing, traceparent: { toString: throwing }, baggage: [null, 7, throwing] },
+      new Proxy({}, { get: throwing, ownKeys: throwing, getPrototypeOf: throwing }),
+      Proxy.revocable([], {}).proxy,
+    ];
+    for (const value of odd) {
+      equal(readFields(value), { context: EMPTY, link: null, refused: [] });
+      equal([isEmpty(value), writeFields(value), frameHeader(value).length], [true, {}, 3]);
+      equal(contextFromUrl(value).context, EMPTY);
+      equal(new URL(urlWithContext("ws://h/p", value)).search, "");
+      const { trace, payload } = readFrame(value);
+      holds(payload === value && trace.refused[0].rule === "MS-4", "passed on");
+    }
+    for (const url of [Symbol("x"), { toString: throwing }, "ws://", "http://[", odd.at(-2)]) {
+      holds(urlWithContext(url, CONTEXT) === url, "it comes back as it is");
+    }
+  },
+  "a URL is relative to the page, and comes back where there is none": () => {
+    const { document } = globalThis;
+    const given = "ws?a=1&traceparent=old#f";
+    const changed = urlWithContext(given, CONTEXT);
+    if (document === undefined) return equal(changed, given);
+    const expected = new URL(`ws?a=1&traceparent=${PARENT}&sentry-trace=${IDS}-1#f`, document.URL);
+    equal(changed.href, expected.href);
+    const base = document.head.appendChild(document.createElement("base"));
+    base.href = "https://example.org/in/";
+    equal(urlWithContext("../ws", null).href, "https://example.org/ws");
+    base.remove();
+  },
+  "tr_4 a query of 16384 characters is read and a longer one is not": () => {
+    const start = `traceparent=${PARENT}&x=`;
+    for (const [length, traceId] of [
+      [16384, CONTEXT.traceId],
+      [16385, null],
+    ]) {
+      const query = start + "x".repeat(length - start.length);
+      equal(contextFromUrl(`/ws?${query}#f`).context.traceId, traceId);
+    }
+  },
+  "what is no parameter of a context stays in a URL and is not read": () => {
+    for (const query of ["", "traceparent", "x=traceparent", "traceparent2=", "?baggage=", "="]) {
+      equal(contextFromUrl(`ws://h/?${query}`), { context: EMPTY, link: null, refused: [] });
+    }
+    const kept = "?traceparent=1&x=%2B&=&%74&trace=1&\u017fentry-trace=1";
+    equal(urlWithContext(`ws://h/?${kept}`, null).href, new URL(`ws://h/?${kept}`).href);
+    const all = "traceparent&TRACESTATE=1&%73entry-trace=1&bagg%41ge=2&TraceParent=%FF";
+    equal(urlWithContext(`ws://h/?${all}`, null).href, "ws://h/");
   },
   "a key of the prototype is a key like any other": () => {
     const text = '{"__proto__":{"_trace":1},"constructor":2}';
@@ -205,15 +300,20 @@ export const tests = () => ({
       ]);
       return Object.fromEntries(pairs);
     };
-    for (let round = 0; round < 5000; round += 1) {
+    const envelopes = [
+      new Envelope(),
+      new Envelope({ write: ["a._trace", "b", "a._sentry"], read: ["b.a._sentry"] }),
+    ];
+    for (let round = 0; round < 10_000; round += 1) {
+      const envelope = envelopes[round % 2];
       const object = {
         x: value(0),
         ...Object.fromEntries([[keys[random(keys.length)], value(0)]]),
       };
       const text = JSON.stringify(object, null, random(3));
-      equal(extract(text).context, extract(object).context, text);
-      for (const act of [(one) => inject(one, CONTEXT), (one) => replace(one, CONTEXT), strip]) {
-        equal(JSON.parse(act(text)), act(object), text);
+      equal(envelope.extract(text).context, envelope.extract(object).context, text);
+      for (const act of ["inject", "replace", "strip"]) {
+        equal(JSON.parse(envelope[act](text, CONTEXT)), envelope[act](object, CONTEXT), text);
       }
     }
   },

@@ -1,6 +1,13 @@
 // The examples of docs/websocket-protocol.md, byte for byte.
 
-import { Envelope, frameHeader, readFields, readFrame, urlWithContext } from "../../throughline.js";
+import {
+  contextFromUrl,
+  Envelope,
+  frameHeader,
+  readFields,
+  readFrame,
+  urlWithContext,
+} from "../../throughline.js";
 import { bytes, equal, hex, holds } from "../assert.js";
 
 export const tests = ({ protocol }) => {
@@ -41,7 +48,9 @@ const DOES = {
   },
   url: ({ url, becomes, ...example }) => {
     equal(urlWithContext(url, context(example), options(example)).href, becomes);
+    equal(contextFromUrl(becomes).context, context(example));
   },
+  query: ({ url, ...example }) => found(example, contextFromUrl(url)),
 };
 
 function found({ finds, refused = "[]" }, trace) {
@@ -52,8 +61,11 @@ function found({ finds, refused = "[]" }, trace) {
   );
 }
 
-const envelope = ({ write, ...example }) =>
-  new Envelope({ ...options(example), ...(write && { write: JSON.parse(write) }) });
+function envelope({ write = "[]", nested = "[]", ...example }) {
+  const inside = JSON.parse(nested).flatMap((path) => [`${path}._trace`, `${path}._sentry`]);
+  const places = [...JSON.parse(write), ...inside];
+  return new Envelope({ ...options(example), ...(places.length > 0 && { write: places }) });
+}
 
 const options = ({ emit }) => ({ forwardBaggage: true, ...(emit && { emit: JSON.parse(emit) }) });
 

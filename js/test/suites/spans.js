@@ -170,6 +170,54 @@ export const tests = ({ base }) => {
       equal(sent.attributes[0].value.stringValue, `${"v".repeat(2047)}\ufffd`);
       equal(sent.attributes[1].value.arrayValue.values.length, 64);
     },
+    "keys, texts in lists and the resource are bounded and well-formed": async () => {
+      const [half, service] = ["\u{1f600}".slice(0, 1), unique("lists")];
+      const [long, cut] = [`${"v".repeat(2047)}\u{1f600}`, `${"v".repeat(2047)}\ufffd`];
+      const attributes = { [`k${half}`]: half, ["k".repeat(300)]: [long, 7, half, "whole"] };
+      const exporter = new OtlpExporter({ url: url(), service, attributes });
+      const list = ["as it was"];
+      const span = new Tracer({ exporter }).startSpan(half, {
+        parent: { ...CONTEXT, tracestate: half },
+        attributes: { ...attributes, list },
+      });
+      list[0] = "changed";
+      span.setAttribute(`${"k".repeat(256)}other`, "the same key");
+      span.end();
+      await exporter.close();
+      const [
+        {
+          resource,
+          spans: [sent],
+        },
+      ] = await collected(service, 1);
+      const shown = ({ key, value }) => [
+        key,
+        value.stringValue ?? value.arrayValue.values.map((one) => one.stringValue ?? one.intValue),
+      ];
+      equal(resource.attributes.slice(1).map(shown), [
+        ["k\ufffd", "\ufffd"],
+        ["k".repeat(256), [cut, "7", "\ufffd", "whole"]],
+      ]);
+      equal(sent.attributes.map(shown), [
+        ["k\ufffd", "\ufffd"],
+        ["k".repeat(256), "the same key"],
+        ["list", ["as it was"]],
+      ]);
+      equal([sent.name, sent.traceState, exporter.dropped], ["\ufffd", "\ufffd", 0]);
+    },
+    "a resource has at most 64 attributes": async () => {
+      const service = unique("resource");
+      const many = Array.from({ length: 100 }, (_, at) => [`a${at}`, at]);
+      const exporter = new OtlpExporter({
+        url: url(),
+        service,
+        attributes: Object.fromEntries(many),
+      });
+      new Tracer({ exporter }).startSpan("a").end();
+      await exporter.close();
+      const [{ resource }] = await collected(service, 1);
+      equal(resource.attributes.length, 64);
+    },
     "spans go out together, without anybody asking, in requests of at most 60000 bytes":
       async () => {
         const service = unique("batched");

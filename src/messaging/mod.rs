@@ -67,6 +67,8 @@ pub use message_future::MessageFuture;
 pub use message_view::MessageView;
 pub use parent_mode::ParentMode;
 pub use processing::Processing;
+#[cfg(any(feature = "nats", feature = "websocket"))]
+pub(crate) use semconv::CONTEXT_OMITTED;
 #[cfg(feature = "websocket")]
 pub(crate) use semconv::error_type;
 pub use sending::Sending;

@@ -14,6 +14,11 @@ pub(super) const MESSAGING_OPERATION_NAME: &str = "messaging.operation.name";
 pub(super) const MESSAGING_OPERATION_TYPE: &str = "messaging.operation.type";
 pub(super) const MESSAGING_SYSTEM: &str = "messaging.system";
 
+/// Whether a message went out without its context, since there was no room for it: the trace ends there.
+/// A name of ours.
+#[cfg(any(feature = "nats", feature = "websocket"))]
+pub(crate) const CONTEXT_OMITTED: &str = "throughline.context.omitted";
+
 /// Messages of a batch that their span does not link to, since there were too many. A name of ours.
 pub(super) const LINKS_DROPPED: &str = "throughline.links.dropped";
 

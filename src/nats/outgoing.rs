@@ -5,7 +5,7 @@ use opentelemetry::trace::TraceContextExt;
 
 use super::Nats;
 use super::delivery::is_temporary;
-use crate::messaging::{MessageView, Messaging, Sending};
+use crate::messaging::{CONTEXT_OMITTED, MessageView, Messaging, Sending};
 use crate::otel::link_to;
 
 /// Begins to send a message, and writes the context into its headers.
@@ -48,7 +48,7 @@ fn inject(
     if wire_bytes(&with_context).saturating_add(payload.len()) <= max_bytes {
         *headers = Some(with_context);
     } else if sending.is_recording() {
-        sending.cx().span().set_attribute(KeyValue::new(CONTEXT_DROPPED, true));
+        sending.cx().span().set_attribute(KeyValue::new(CONTEXT_OMITTED, true));
     }
 }
 
@@ -61,6 +61,3 @@ fn wire_bytes(headers: &HeaderMap) -> usize {
         headers.iter().flat_map(|(name, values)| values.iter().map(move |value| line(name, value)));
     "NATS/1.0\r\n\r\n".len() + lines.sum::<usize>()
 }
-
-/// Tells that the trace ends here. A name of ours.
-const CONTEXT_DROPPED: &str = "throughline.context.dropped";

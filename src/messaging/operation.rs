@@ -78,12 +78,10 @@ impl Operation {
         }
     }
 
-    /// Runs somebody else's code with the context as the current one.
+    /// Runs somebody else's code.
     pub(super) fn run<T>(&mut self, work: impl FnOnce() -> T) -> T {
         self.inside = true;
-        let current = self.cx.clone().attach();
         let out = work();
-        drop(current);
         self.inside = false;
         out
     }

@@ -58,6 +58,8 @@ mod sentry;
 mod streams;
 mod text_map;
 pub mod verbs;
+#[cfg(any(feature = "axum", feature = "task"))]
+mod without_hold;
 
 pub use active_span::{ActiveSpan, InSpan};
 pub use bridge::{ContextExt, link_to};
@@ -75,6 +77,8 @@ pub use sampler::ParentBased;
 #[cfg(feature = "sentry")]
 pub use sentry::SentryIntegration;
 pub use text_map::TextMap;
+#[cfg(any(feature = "axum", feature = "task"))]
+pub(crate) use without_hold::without_hold;
 
 #[cfg(doc)]
 use crate::context::TraceContext;

@@ -124,7 +124,7 @@ impl Messaging {
     /// (rule MS-6): a message without a context begins a new trace.
     pub fn process(&self, message: MessageView<'_>, received: &Extraction) -> Processing {
         let settings = &*self.settings;
-        settings.refused.count(&received.refused);
+        self.count_refused(received);
         let (base, spans) = settings.base();
         let Some(spans) = spans else {
             return Processing(without_span(base, received.context.clone()));
@@ -172,6 +172,11 @@ impl Messaging {
     #[cfg(feature = "websocket")]
     pub(crate) fn meter(&self) -> Option<Meter> {
         self.settings.metrics.as_ref().map(|metrics| metrics.meter())
+    }
+
+    /// Counts what broke its format in a context that came in.
+    pub(crate) fn count_refused(&self, received: &Extraction) {
+        self.settings.refused.count(&received.refused);
     }
 
     fn set(mut self, change: impl FnOnce(&mut Settings)) -> Self {

@@ -60,7 +60,9 @@ impl<S> TracedWebSocket<S> {
     /// [`SocketTracing::caller`] reads it. The connection's span is a child of theirs; below a span of
     /// this process, it links to them, if that is of another trace.
     pub fn accepted(socket: S, tracing: impl Into<SocketTracing>, caller: &Extraction) -> Self {
-        let connection = Connection::open(tracing.into(), SpanKind::Internal, caller);
+        let tracing = tracing.into();
+        tracing.messaging.count_refused(caller);
+        let connection = Connection::open(tracing, SpanKind::Internal, caller);
         Self::of(socket, Half::from(Arc::new(connection)))
     }
 

@@ -62,6 +62,7 @@ pub mod verbs;
 mod without_hold;
 
 pub use active_span::{ActiveSpan, InSpan};
+pub(crate) use bridge::told;
 pub use bridge::{ContextExt, link_to};
 #[cfg(feature = "http")]
 pub(crate) use bridge::{begin_with, learned, to_next_hop};

@@ -115,7 +115,8 @@ pub fn new_trace() -> Context {
 }
 
 /// The current context with spans switched off: for an exporter's own calls, or health checks that
-/// nobody wants to see. The trace is passed on as it is.
+/// nobody wants to see. The trace is still there for [`trace_data`], tasks and child processes; requests,
+/// connections and messages of this crate tell nobody of it.
 ///
 /// ```
 /// use opentelemetry::Context;

@@ -14,7 +14,7 @@ use super::{Message, SocketTracing, Subprotocol};
 use crate::context::{TraceContext, TraceParent};
 use crate::limits;
 use crate::messaging::{MessageView, Processing, Sending, error_type};
-use crate::otel::{ContextExt, Description, Opening, link_to};
+use crate::otel::{ContextExt, Description, Opening, link_to, told};
 use crate::propagation::Extraction;
 
 /// A connection from its opening to its end, shared by its halves and by the messages that came in.
@@ -74,7 +74,7 @@ impl Connection {
 
     /// What the other side of the handshake is told.
     pub(super) fn context(&self) -> TraceContext {
-        self.span.as_ref().map_or_else(TraceContext::current, ContextExt::trace_context)
+        self.span.as_ref().map_or_else(|| Context::map_current(told), told)
     }
 
     /// Links the connection to whoever asked for it in a first message.

@@ -7,12 +7,14 @@ use std::sync::Arc;
 use futures_core::Stream;
 use futures_sink::Sink;
 use http::{Request, StatusCode};
+use opentelemetry::Context;
 use opentelemetry::trace::SpanKind;
 
 use super::connection::{Connection, Half};
 use super::{Incoming, Message, QueryParameters, SendError, SocketTracing, TracedWebSocket};
 use crate::context::TraceContext;
 use crate::limits;
+use crate::otel::told;
 use crate::propagation::Extraction;
 
 impl SocketTracing {
@@ -143,7 +145,7 @@ impl<S: Unpin> TracedWebSocket<S> {
         M: Message,
         S: Sink<M>,
     {
-        match self.envelope().inject(ONLY_CONTEXT, &TraceContext::current()) {
+        match self.envelope().inject(ONLY_CONTEXT, &Context::map_current(told)) {
             Cow::Owned(text) => self.hand_over(M::from_text(text)).await,
             Cow::Borrowed(_) => Ok(()),
         }

@@ -141,6 +141,22 @@ async fn without_spans_the_current_context_is_told() {
 }
 
 #[tokio::test]
+async fn where_telemetry_is_suppressed_nobody_is_told_anything() {
+    let spans = CheckedSpans::new();
+    let quiet = || context().with_telemetry_suppressed();
+    let mut request = ADDRESS.into_client_request().unwrap();
+    let dialing = async { tracing(&spans).dial(&mut request) }.in_context(quiet()).await;
+    assert_no_trace(request.headers());
+    let (client, mut server) = sockets().await;
+    let mut client = dialing.connected(client);
+    client.send_context::<Frame>().in_context(quiet()).await.unwrap();
+    client.send(Frame::text("first")).await.unwrap();
+    assert_eq!(server.next().await.unwrap().unwrap(), Frame::text("first"));
+    drop(client);
+    assert_eq!(spans.finished(), []);
+}
+
+#[tokio::test]
 async fn a_client_without_headers_says_it_in_the_address() {
     let spans = CheckedSpans::for_service("broker");
     let mut query = QueryParameters::default();

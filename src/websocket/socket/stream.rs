@@ -39,9 +39,11 @@ use crate::propagation::Extraction;
 /// ```
 ///
 /// The connection has a span too, `connection`, below the span that is current when the socket is
-/// wrapped. It ends once: with the first close frame, the end of the stream, an error of the socket, or
-/// when the last half is dropped; and says then how the connection was closed and how many messages there
-/// were. The metric `websocket.connection.count` tells how many are open.
+/// wrapped. It ends once: with the close frame of the other side, the end of the stream, an error of the
+/// socket, or when the last half is dropped. It says then how many messages there were, and how the
+/// connection was closed: the code and reason of the first close frame, sent or received. What
+/// [`Sink::poll_close`] sends by itself has neither. The metric `websocket.connection.count` tells how many
+/// are open.
 #[pin_project]
 #[derive(Debug)]
 pub struct TracedWebSocket<S> {

@@ -19,9 +19,6 @@ pub(super) const MESSAGING_SYSTEM: &str = "messaging.system";
 #[cfg(any(feature = "nats", feature = "websocket"))]
 pub(crate) const CONTEXT_OMITTED: &str = "throughline.context.omitted";
 
-/// Messages of a batch that their span does not link to, since there were too many. A name of ours.
-pub(super) const LINKS_DROPPED: &str = "throughline.links.dropped";
-
 /// `error.type` of what was dropped before its end.
 pub(super) const CANCELLED: &str = "cancelled";
 

@@ -42,6 +42,7 @@ mod bridge;
 mod in_context;
 #[cfg_attr(not(feature = "http"), expect(dead_code, reason = "HTTP layers tell and read it"))]
 mod learned;
+mod links;
 mod opener;
 mod ot;
 #[cfg(feature = "sdk")]
@@ -69,6 +70,7 @@ pub(crate) use bridge::{begin_with, learned, to_next_hop};
 pub use in_context::{ContextFuture, InContext};
 #[cfg(feature = "http")]
 pub(crate) use learned::Learned;
+pub use links::Links;
 pub(crate) use opener::{Description, Opened, Opener, Opening, scope};
 #[cfg(feature = "sdk")]
 pub use ratio::RatioBased;

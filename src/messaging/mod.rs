@@ -69,6 +69,4 @@ pub use parent_mode::ParentMode;
 pub use processing::Processing;
 #[cfg(any(feature = "nats", feature = "websocket"))]
 pub(crate) use semconv::CONTEXT_OMITTED;
-#[cfg(feature = "websocket")]
-pub(crate) use semconv::error_type;
 pub use sending::Sending;

@@ -53,6 +53,7 @@ pub(crate) mod recorded;
 mod refused;
 #[cfg(feature = "sdk")]
 mod sampler;
+mod semconv;
 #[cfg(feature = "sentry")]
 mod sentry;
 #[cfg(any(feature = "task", feature = "websocket"))]
@@ -77,6 +78,7 @@ pub use ratio::RatioBased;
 pub(crate) use refused::Refused;
 #[cfg(feature = "sdk")]
 pub use sampler::ParentBased;
+pub(crate) use semconv::{CANCELLED, ERROR_TYPE, PANIC, bounded, error_type};
 #[cfg(feature = "sentry")]
 pub use sentry::SentryIntegration;
 pub use text_map::TextMap;

@@ -5,7 +5,7 @@ use tokio_tungstenite::tungstenite::{Error, Result};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
 use super::{SocketTracing, Subprotocol, TracedWebSocket};
-use crate::messaging::error_type;
+use crate::otel::error_type;
 
 /// Opens a WebSocket as [`connect_async`] does, and tells the server the context:
 /// [`SocketTracing::dial`], which also serves those who bring a stream or settings of their own. If the

@@ -14,7 +14,7 @@ use super::connection::{Connection, Half};
 use super::{Incoming, Message, QueryParameters, SendError, SocketTracing, TracedWebSocket};
 use crate::context::TraceContext;
 use crate::limits;
-use crate::otel::told;
+use crate::otel::{CANCELLED, told};
 use crate::propagation::Extraction;
 
 impl SocketTracing {
@@ -208,6 +208,3 @@ impl<S: Unpin> TracedWebSocket<S> {
 
 /// What is left of a message with nothing in it but a context.
 const ONLY_CONTEXT: &str = "{}";
-
-/// `error.type` of a connection that was given up before there was one.
-const CANCELLED: &str = "cancelled";

@@ -6,7 +6,8 @@ use serde::de::DeserializeOwned;
 use super::Message;
 use super::connection::Connection;
 use crate::context::TraceContext;
-use crate::messaging::{Processing, error_type};
+use crate::messaging::Processing;
+use crate::otel::error_type;
 use crate::propagation::Extraction;
 
 /// A received message and the context that came in it.

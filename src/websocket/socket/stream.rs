@@ -13,7 +13,7 @@ use super::connection::{Connection, Half, Noted};
 use super::halves::{self, ReceiveHalf, SendHalf};
 use super::tracing::describe;
 use super::{Envelope, Incoming, Message, SendError, SocketTracing, Subprotocol};
-use crate::messaging::error_type;
+use crate::otel::error_type;
 use crate::propagation::Extraction;
 
 /// A WebSocket whose messages carry trace context, over any sink and stream of messages.

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use ::http::header::HOST;
 use ::http::{HeaderMap, HeaderValue, Method, Uri, Version};
 
-use crate::limits;
+use crate::{limits, otel};
+
+pub(super) use crate::otel::{CANCELLED, ERROR_TYPE, PANIC, error_type};
 
 pub(super) const CLIENT_ADDRESS: &str = "client.address";
-pub(super) const ERROR_TYPE: &str = "error.type";
 pub(super) const HTTP_REQUEST_METHOD: &str = "http.request.method";
 pub(super) const HTTP_REQUEST_RESEND_COUNT: &str = "http.request.resend_count";
 pub(super) const HTTP_RESPONSE_STATUS_CODE: &str = "http.response.status_code";
@@ -25,12 +26,6 @@ pub(super) const URL_QUERY: &str = "url.query";
 pub(super) const URL_SCHEME: &str = "url.scheme";
 pub(super) const URL_TEMPLATE: &str = "url.template";
 pub(super) const USER_AGENT_ORIGINAL: &str = "user_agent.original";
-
-/// `error.type` of a request whose caller did not wait for its end.
-pub(super) const CANCELLED: &str = "cancelled";
-
-/// `error.type` of a request whose service or body panicked.
-pub(super) const PANIC: &str = "panic";
 
 /// What stands in the place of a secret.
 pub(super) const REDACTED: &str = "REDACTED";
@@ -131,18 +126,7 @@ pub(super) fn url_full(uri: &Uri) -> Option<String> {
 
 /// As much of a text as fits into an attribute.
 pub(super) fn bounded(text: &str) -> &str {
-    let mut end = text.len().min(limits::HTTP_ATTRIBUTE_BYTES);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    text.get(..end).unwrap_or_default()
-}
-
-/// The value of `error.type` for an error of type `E`. A boxed or generic error's type does not tell
-/// what went wrong.
-pub(super) fn error_type<E>() -> &'static str {
-    let name = std::any::type_name::<E>();
-    if name.contains(['<', '&', '(', ' ']) { OTHER } else { name }
+    otel::bounded(text, limits::HTTP_ATTRIBUTE_BYTES)
 }
 
 #[cfg(test)]
@@ -195,14 +179,6 @@ mod tests {
         assert_eq!((known.attribute(), known.span_name()), ("PATCH", "PATCH"));
         let unknown = KnownMethod::of(&"BREW".parse().unwrap());
         assert_eq!((unknown.attribute(), unknown.span_name()), ("_OTHER", "HTTP"));
-    }
-
-    #[test]
-    fn an_error_type_is_a_plain_type_name() {
-        assert_eq!(error_type::<std::fmt::Error>(), "core::fmt::Error");
-        assert_eq!(error_type::<Box<dyn std::error::Error + Send + Sync>>(), "_OTHER");
-        assert_eq!(error_type::<&'static str>(), "_OTHER");
-        assert_eq!(error_type::<()>(), "_OTHER");
     }
 
     #[test]

@@ -12,9 +12,8 @@ use super::operation::Operation;
 use super::role::Role;
 use super::settings::{Destination, Names, Settings};
 use super::{MessageView, ParentMode, Processing, Sending};
-use crate::context::{TraceContext, TraceParent};
-use crate::limits;
-use crate::otel::{ContextExt, Opener, Refused, link_to, scope};
+use crate::context::TraceContext;
+use crate::otel::{ContextExt, Links, Opener, Refused, link_to, scope};
 use crate::propagation::Extraction;
 
 /// Opens the spans of messages on one system, and measures them: see the
@@ -124,7 +123,7 @@ impl Messaging {
     /// (rule MS-6): a message without a context begins a new trace.
     pub fn process(&self, message: MessageView<'_>, received: &Extraction) -> Processing {
         let settings = &*self.settings;
-        settings.refused.count(&received.refused);
+        self.count_refused(received);
         let (base, spans) = settings.base();
         let Some(spans) = spans else {
             return Processing(without_span(base, received.context.clone()));
@@ -142,7 +141,7 @@ impl Messaging {
     }
 
     /// Begins to process several messages at once, in a span of a new trace that links to each of their
-    /// contexts (rule MS-2), up to 128; `throughline.links.dropped` says how many more there were.
+    /// contexts (rule MS-2), once and up to 128 of them: see [`Links`].
     pub fn process_batch<'a>(
         &self,
         batch: MessageView<'_>,
@@ -154,8 +153,9 @@ impl Messaging {
         let nothing = TraceContext::new();
         let Some(spans) = spans else { return Processing(without_span(base, nothing)) };
         let cx = base.with_trace_context(settings.continued(&nothing));
-        let Batched { links, messages, dropped } = batched;
-        let opening = settings.opening(Role::Process, links, true);
+        let Batched { links, messages } = batched;
+        let dropped = links.dropped();
+        let opening = settings.opening(Role::Process, links.into_vec(), true);
         let describe = || settings.describe(Role::Process, batch, Some((messages, dropped)));
         let opened = spans.open(&cx, opening, describe);
         settings.count_consumed(messages);
@@ -172,6 +172,11 @@ impl Messaging {
     #[cfg(feature = "websocket")]
     pub(crate) fn meter(&self) -> Option<Meter> {
         self.settings.metrics.as_ref().map(|metrics| metrics.meter())
+    }
+
+    /// Counts what broke its format in a context that came in.
+    pub(crate) fn count_refused(&self, received: &Extraction) {
+        self.settings.refused.count(&received.refused);
     }
 
     fn set(mut self, change: impl FnOnce(&mut Settings)) -> Self {
@@ -199,10 +204,8 @@ fn may_be_recorded(parent: &Context) -> bool {
 
 /// What the messages of a batch say together.
 struct Batched {
-    links: Vec<Link>,
+    links: Links,
     messages: usize,
-    /// Links that there is no room for.
-    dropped: usize,
 }
 
 impl Batched {
@@ -211,23 +214,13 @@ impl Batched {
         received: impl IntoIterator<Item = &'a Extraction>,
         refused: &Refused,
     ) -> Self {
-        let links = first.into_iter().collect();
-        let mut batched = Self { links, messages: 0, dropped: 0 };
+        let (mut links, mut messages) = (Links::default(), 0);
+        links.extend(first);
         for found in received {
             refused.count(&found.refused);
-            batched.messages += 1;
-            for parent in found.context.parent().into_iter().chain(&found.link) {
-                batched.link(parent);
-            }
+            messages += 1;
+            links.extend(found.context.parent().into_iter().chain(&found.link).map(link_to));
         }
-        batched
-    }
-
-    fn link(&mut self, parent: &TraceParent) {
-        if self.links.len() < limits::BATCH_LINKS {
-            self.links.push(link_to(parent));
-        } else {
-            self.dropped += 1;
-        }
+        Self { links, messages }
     }
 }

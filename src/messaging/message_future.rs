@@ -5,23 +5,26 @@ use std::task::{Context, Poll, ready};
 use pin_project::pin_project;
 
 use super::operation::Operation;
+use crate::otel::{ContextFuture, InContext};
 
 /// Future of [`Sending::run`](super::Sending::run), [`Processing::run`](super::Processing::run) and
-/// their `try_run`: the span of a message is current in each poll of the inner future.
+/// their `try_run`: the span of a message is current in each poll of the inner future, and where that is
+/// dropped.
 ///
 /// It ends once: with the output, with a panic, or when it is dropped before either.
 #[pin_project]
 #[must_use = "futures do nothing unless polled"]
 pub struct MessageFuture<F: Future> {
+    // Dropped before the span ends, so that what it still does is covered.
     #[pin]
-    inner: F,
+    inner: InContext<F>,
     operation: Operation,
     end: fn(&mut Operation, &F::Output),
 }
 
 impl<F: Future> MessageFuture<F> {
     pub(super) fn new(inner: F, operation: Operation, end: fn(&mut Operation, &F::Output)) -> Self {
-        Self { inner, operation, end }
+        Self { inner: inner.in_context(operation.cx().clone()), operation, end }
     }
 }
 

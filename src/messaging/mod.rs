@@ -67,6 +67,6 @@ pub use message_future::MessageFuture;
 pub use message_view::MessageView;
 pub use parent_mode::ParentMode;
 pub use processing::Processing;
-#[cfg(feature = "websocket")]
-pub(crate) use semconv::error_type;
+#[cfg(any(feature = "nats", feature = "websocket"))]
+pub(crate) use semconv::CONTEXT_OMITTED;
 pub use sending::Sending;

@@ -12,7 +12,7 @@ use super::role::Role;
 use super::semconv;
 use super::settings::Settings;
 use crate::context::TraceContext;
-use crate::otel::{ContextExt, Opened};
+use crate::otel::{Opened, told};
 
 /// One message that is sent or processed: the context that is current meanwhile, and the one end of
 /// its span and its measurement.
@@ -69,21 +69,15 @@ impl Operation {
         self.live.as_ref().is_some_and(|live| live.recording)
     }
 
-    /// What the other side has to be told. An exporter's own messages tell nothing.
+    /// What the other side has to be told.
     pub(super) fn trace_context(&self) -> TraceContext {
-        if self.cx.is_telemetry_suppressed() {
-            TraceContext::new()
-        } else {
-            self.cx.trace_context()
-        }
+        told(&self.cx)
     }
 
-    /// Runs somebody else's code with the context as the current one.
+    /// Runs somebody else's code.
     pub(super) fn run<T>(&mut self, work: impl FnOnce() -> T) -> T {
         self.inside = true;
-        let current = self.cx.clone().attach();
         let out = work();
-        drop(current);
         self.inside = false;
         out
     }

@@ -11,7 +11,7 @@ use super::role::Role;
 use super::semconv::{self, bounded};
 use super::{MessageView, ParentMode};
 use crate::context::TraceContext;
-use crate::otel::{Description, Opener, Opening, Refused};
+use crate::otel::{Description, Links, Opener, Opening, Refused};
 
 /// What the clones of one [`Messaging`](super::Messaging) share.
 #[derive(Clone)]
@@ -133,7 +133,7 @@ impl Settings {
         if let Some((messages, dropped)) = batch {
             attributes.push(count(semconv::MESSAGING_BATCH_MESSAGE_COUNT, messages));
             if dropped > 0 {
-                attributes.push(count(semconv::LINKS_DROPPED, dropped));
+                attributes.push(count(Links::DROPPED, dropped));
             }
         }
         Description { name: self.span_name(role, message), attributes }

@@ -56,7 +56,7 @@
 //! | headers of the sender | kept; the context comes on top |
 //! | a context among them | stays, and the span links to it (rule MS-1); [`Nats::replace_context`] for relays |
 //! | no context to send | no header is added (rule MS-3) |
-//! | no room for the context below the server's limit | the message is sent without |
+//! | no room for the context below the server's limit | the message is sent without, and its span says so: `throughline.context.omitted` |
 //! | case of names, several values | read in any case, as one list; written in lower case |
 //! | a bad context, or none | the message is processed in a new trace (rule MS-4) |
 //!

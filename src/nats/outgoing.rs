@@ -5,7 +5,8 @@ use opentelemetry::trace::TraceContextExt;
 
 use super::Nats;
 use super::delivery::is_temporary;
-use crate::messaging::{MessageView, Messaging, Sending};
+use crate::context::TraceContext;
+use crate::messaging::{CONTEXT_OMITTED, MessageView, Messaging, Sending};
 use crate::otel::link_to;
 
 /// Begins to send a message, and writes the context into its headers.
@@ -39,17 +40,19 @@ fn inject(
     headers: &mut Option<HeaderMap>,
     max_bytes: usize,
 ) {
-    let mut with_context = headers.clone().unwrap_or_default();
-    nats.propagator.inject(&sending.context(), &mut with_context);
-    if with_context.is_empty() {
-        return;
-    }
+    let brought = headers.take().unwrap_or_default();
+    let mut outgoing = brought.clone();
+    nats.propagator.inject(&sending.context(), &mut outgoing);
     // The server counts headers in, and refuses the whole message. A lost context is the smaller loss.
-    if wire_bytes(&with_context).saturating_add(payload.len()) <= max_bytes {
-        *headers = Some(with_context);
-    } else if sending.is_recording() {
-        sending.cx().span().set_attribute(KeyValue::new(CONTEXT_DROPPED, true));
+    if wire_bytes(&outgoing).saturating_add(payload.len()) > max_bytes {
+        outgoing = brought;
+        // An older one would lead to the wrong span (rule TP-9).
+        nats.propagator.inject(&TraceContext::new(), &mut outgoing);
+        if sending.is_recording() {
+            sending.cx().span().set_attribute(KeyValue::new(CONTEXT_OMITTED, true));
+        }
     }
+    *headers = Some(outgoing).filter(|headers| !headers.is_empty());
 }
 
 /// Bytes of headers as NATS counts them.
@@ -61,6 +64,3 @@ fn wire_bytes(headers: &HeaderMap) -> usize {
         headers.iter().flat_map(|(name, values)| values.iter().map(move |value| line(name, value)));
     "NATS/1.0\r\n\r\n".len() + lines.sum::<usize>()
 }
-
-/// Tells that the trace ends here. A name of ours.
-const CONTEXT_DROPPED: &str = "throughline.context.dropped";

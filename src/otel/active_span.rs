@@ -7,7 +7,7 @@ use opentelemetry::trace::{SpanBuilder, Status, TraceContextExt, Tracer};
 use opentelemetry::{Context, KeyValue};
 use pin_project::pin_project;
 
-use super::{ContextFuture, InContext};
+use super::{CANCELLED, ContextFuture, ERROR_TYPE, InContext, PANIC};
 
 /// A span that ends with its work, whoever holds its context.
 ///
@@ -96,7 +96,7 @@ impl ActiveSpan {
     fn end(&mut self) {
         let span = self.cx.span();
         if let Some(error_type) = self.ending.error_type() {
-            span.set_attribute(KeyValue::new("error.type", error_type));
+            span.set_attribute(KeyValue::new(ERROR_TYPE, error_type));
             span.set_status(Status::error(""));
         }
         if mem::replace(&mut self.ending, Ending::Past) != Ending::Past {
@@ -159,12 +159,11 @@ enum Ending {
 }
 
 impl Ending {
-    /// As the HTTP layers have it.
     fn error_type(self) -> Option<&'static str> {
         match self {
             Self::Fine | Self::Past => None,
-            Self::Cancelled => Some("cancelled"),
-            Self::Panicked => Some("panic"),
+            Self::Cancelled => Some(CANCELLED),
+            Self::Panicked => Some(PANIC),
         }
     }
 }

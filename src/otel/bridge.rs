@@ -120,6 +120,14 @@ pub(crate) fn to_next_hop(cx: &Context) -> Cow<'_, TraceContext> {
     }
 }
 
+/// What a message or a handshake tells the other side. An exporter's own tell nothing.
+pub(crate) fn told(cx: &Context) -> TraceContext {
+    match cx.is_telemetry_suppressed() {
+        true => TraceContext::new(),
+        false => cx.trace_context(),
+    }
+}
+
 /// What came in, as a typed value inside the OpenTelemetry context. A slot of our own would go stale
 /// as soon as another library opens a span.
 #[derive(Default)]

@@ -42,6 +42,7 @@ mod bridge;
 mod in_context;
 #[cfg_attr(not(feature = "http"), expect(dead_code, reason = "HTTP layers tell and read it"))]
 mod learned;
+mod links;
 mod opener;
 mod ot;
 #[cfg(feature = "sdk")]
@@ -52,29 +53,37 @@ pub(crate) mod recorded;
 mod refused;
 #[cfg(feature = "sdk")]
 mod sampler;
+mod semconv;
 #[cfg(feature = "sentry")]
 mod sentry;
 #[cfg(any(feature = "task", feature = "websocket"))]
 mod streams;
 mod text_map;
 pub mod verbs;
+#[cfg(any(feature = "axum", feature = "task"))]
+mod without_hold;
 
 pub use active_span::{ActiveSpan, InSpan};
+pub(crate) use bridge::told;
 pub use bridge::{ContextExt, link_to};
 #[cfg(feature = "http")]
 pub(crate) use bridge::{begin_with, learned, to_next_hop};
 pub use in_context::{ContextFuture, InContext};
 #[cfg(feature = "http")]
 pub(crate) use learned::Learned;
+pub use links::Links;
 pub(crate) use opener::{Description, Opened, Opener, Opening, scope};
 #[cfg(feature = "sdk")]
 pub use ratio::RatioBased;
 pub(crate) use refused::Refused;
 #[cfg(feature = "sdk")]
 pub use sampler::ParentBased;
+pub(crate) use semconv::{CANCELLED, ERROR_TYPE, PANIC, bounded, error_type};
 #[cfg(feature = "sentry")]
 pub use sentry::SentryIntegration;
 pub use text_map::TextMap;
+#[cfg(any(feature = "axum", feature = "task"))]
+pub(crate) use without_hold::without_hold;
 
 #[cfg(doc)]
 use crate::context::TraceContext;

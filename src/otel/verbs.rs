@@ -34,7 +34,7 @@ use std::borrow::Cow;
 use opentelemetry::trace::Tracer;
 use opentelemetry::{Context, KeyValue, StringValue, global};
 
-use super::{ActiveSpan, ContextExt};
+use super::{ActiveSpan, ContextExt, scope};
 use crate::context::TraceContext;
 use crate::propagation::{Extractor, Propagator};
 
@@ -69,7 +69,7 @@ pub fn continue_trace(propagator: &Propagator, carrier: &(impl Extractor + ?Size
 /// assert_eq!(size, 7);
 /// ```
 pub fn start_span(name: impl Into<Cow<'static, str>>, op: impl Into<StringValue>) -> ActiveSpan {
-    let tracer = global::tracer(env!("CARGO_PKG_NAME"));
+    let tracer = global::tracer_with_scope(scope());
     let op = KeyValue::new("sentry.op", op.into());
     ActiveSpan::start(&tracer, tracer.span_builder(name).with_attributes([op]))
 }
@@ -115,7 +115,8 @@ pub fn new_trace() -> Context {
 }
 
 /// The current context with spans switched off: for an exporter's own calls, or health checks that
-/// nobody wants to see. The trace is passed on as it is.
+/// nobody wants to see. The trace is still there for [`trace_data`], tasks and child processes; requests,
+/// connections and messages of this crate tell nobody of it.
 ///
 /// ```
 /// use opentelemetry::Context;

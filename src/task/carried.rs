@@ -4,8 +4,7 @@ use opentelemetry::Context;
 use opentelemetry::trace::{Link, TraceContextExt};
 
 use super::detached;
-use super::detached::without_hold;
-use crate::otel::{ContextFuture, InContext};
+use crate::otel::{ContextFuture, InContext, without_hold};
 
 /// A value with the context of where it was sent.
 ///

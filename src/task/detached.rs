@@ -1,5 +1,6 @@
 use opentelemetry::Context;
-use opentelemetry::trace::TraceContextExt;
+
+use crate::otel::without_hold;
 
 /// The current context for work that is not waited for: all of it but the span itself, which becomes
 /// a name that the work's own spans are children of.
@@ -25,14 +26,4 @@ use opentelemetry::trace::TraceContextExt;
 #[must_use]
 pub fn detached() -> Context {
     Context::map_current(without_hold)
-}
-
-/// The same for any context.
-pub(super) fn without_hold(cx: &Context) -> Context {
-    let span = cx.span();
-    // A span that is not recorded, or is over, has no end that could be delayed.
-    if !span.is_recording() {
-        return cx.clone();
-    }
-    cx.with_remote_span_context(span.span_context().clone())
 }

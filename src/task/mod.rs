@@ -52,10 +52,11 @@ mod links;
 mod local_set;
 mod spawn;
 
+pub use crate::otel::Links;
 pub use carried::Carried;
 pub use command::{CommandExt, from_environment};
 pub use detached::detached;
 pub use join_set::JoinSetExt;
-pub use links::{Links, links};
+pub use links::links;
 pub use local_set::LocalSetExt;
 pub use spawn::{spawn, spawn_blocking, spawn_linked, spawn_local};

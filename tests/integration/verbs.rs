@@ -1,8 +1,12 @@
 //! What people who come from Sentry's SDKs look for.
 
+use std::sync::{Arc, Mutex};
+
 use opentelemetry::baggage::BaggageExt;
 use opentelemetry::trace::{Tracer, TracerProvider};
 use opentelemetry::{Context, KeyValue, global};
+use opentelemetry_sdk::error::OTelSdkResult;
+use opentelemetry_sdk::trace::{SpanData, SpanExporter};
 use throughline::context::TraceContext;
 use throughline::otel::verbs::{continue_trace, new_trace, start_span, suppress, trace_data};
 use throughline::otel::{ContextExt, ContextFuture};
@@ -24,8 +28,9 @@ fn caller() -> Context {
 #[tokio::test]
 async fn verbs_of_sentry_make_spans_of_opentelemetry() {
     // Other tests of this binary use the global provider too: only this trace counts.
-    let spans = CheckedSpans::new();
-    global::set_tracer_provider(spans.provider());
+    let (spans, versions) = (CheckedSpans::new(), Versions::default());
+    let provider = spans.provider_builder().with_simple_exporter(versions.clone());
+    global::set_tracer_provider(provider.build());
     let work = async {
         let outer = start_span("resize", "image.resize");
         outer
@@ -46,6 +51,23 @@ async fn verbs_of_sentry_make_spans_of_opentelemetry() {
     let value = |name| told.iter().find(|(known, _)| *known == name).unwrap().1.as_str();
     assert_eq!(value("sentry-trace"), format!("{TRACE}-{}-1", resize.span_id));
     assert!(value("baggage").starts_with("sentry-release=shop%401"));
+    // The lock is free again before the test can fail: the provider stays for the others.
+    let versions = versions.0.lock().unwrap().clone();
+    assert_eq!(versions, [env!("CARGO_PKG_VERSION"); 2]);
+}
+
+/// The versions of what has recorded spans of the trace.
+#[derive(Clone, Debug, Default)]
+struct Versions(Arc<Mutex<Vec<String>>>);
+
+impl SpanExporter for Versions {
+    async fn export(&self, mut batch: Vec<SpanData>) -> OTelSdkResult {
+        batch.retain(|span| span.span_context.trace_id().to_string() == TRACE);
+        let versions = batch.iter().map(|span| span.instrumentation_scope.version());
+        let versions = versions.map(|version| version.unwrap_or_default().to_owned());
+        self.0.lock().unwrap().extend(versions);
+        Ok(())
+    }
 }
 
 #[test]

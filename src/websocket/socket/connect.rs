@@ -5,11 +5,14 @@ use tokio_tungstenite::tungstenite::{Error, Result};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
 use super::{SocketTracing, Subprotocol, TracedWebSocket};
-use crate::messaging::error_type;
+use crate::otel::error_type;
 
 /// Opens a WebSocket as [`connect_async`] does, and tells the server the context:
 /// [`SocketTracing::dial`], which also serves those who bring a stream or settings of their own. If the
 /// request offers a [`Subprotocol`] with frames and the server takes it, binary messages have them.
+///
+/// This crate brings no TLS. For addresses with `wss`, depend on tokio-tungstenite 0.30 as well, with one
+/// of its features for it, such as `rustls-tls-webpki-roots`; without, they are an error.
 ///
 /// ```no_run
 /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {

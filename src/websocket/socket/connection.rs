@@ -13,8 +13,10 @@ use super::open_connections::Open;
 use super::{Message, SocketTracing, Subprotocol};
 use crate::context::{TraceContext, TraceParent};
 use crate::limits;
-use crate::messaging::{MessageView, Processing, Sending, error_type};
-use crate::otel::{ContextExt, Description, Opening, link_to};
+use crate::messaging::{MessageView, Processing, Sending};
+use crate::otel::{
+    ContextExt, Description, ERROR_TYPE, Opening, bounded, error_type, link_to, told,
+};
 use crate::propagation::Extraction;
 
 /// A connection from its opening to its end, shared by its halves and by the messages that came in.
@@ -74,7 +76,7 @@ impl Connection {
 
     /// What the other side of the handshake is told.
     pub(super) fn context(&self) -> TraceContext {
-        self.span.as_ref().map_or_else(TraceContext::current, ContextExt::trace_context)
+        self.span.as_ref().map_or_else(|| Context::map_current(told), told)
     }
 
     /// Links the connection to whoever asked for it in a first message.
@@ -198,7 +200,7 @@ impl Noted {
         }
         message.as_close().map_or(Self::Control, |close| Self::Close {
             code: close.code,
-            reason: bounded(close.reason).to_owned(),
+            reason: bounded(close.reason, limits::CLOSE_REASON_BYTES).to_owned(),
         })
     }
 }
@@ -279,14 +281,4 @@ fn same_trace(one: &TraceParent, other: &SpanContext) -> bool {
     one.trace_id().to_bytes() == other.trace_id().to_bytes()
 }
 
-/// As much of a close frame's reason as a frame can hold.
-fn bounded(reason: &str) -> &str {
-    let mut end = reason.len().min(limits::CLOSE_REASON_BYTES);
-    while !reason.is_char_boundary(end) {
-        end -= 1;
-    }
-    reason.get(..end).unwrap_or_default()
-}
-
 const NAME: &str = "connection";
-const ERROR_TYPE: &str = "error.type";

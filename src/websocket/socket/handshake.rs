@@ -7,16 +7,20 @@ use std::sync::Arc;
 use futures_core::Stream;
 use futures_sink::Sink;
 use http::{Request, StatusCode};
+use opentelemetry::Context;
 use opentelemetry::trace::SpanKind;
 
 use super::connection::{Connection, Half};
 use super::{Incoming, Message, QueryParameters, SendError, SocketTracing, TracedWebSocket};
 use crate::context::TraceContext;
+use crate::limits;
+use crate::otel::{CANCELLED, told};
 use crate::propagation::Extraction;
 
 impl SocketTracing {
-    /// Who asks for a connection with this request: what its headers say, or, where they name no parent,
-    /// the query of its address, as [`QueryParameters`] reads it. A server behind a
+    /// Who asks for a connection with this request: what its headers say, or, where they name no parent
+    /// and the query of its address does, what that says, as [`QueryParameters`] reads it. What was
+    /// refused of either is reported together. A server behind a
     /// [`ServerLayer`](crate::http::ServerLayer) needs it for the query only.
     ///
     /// ```
@@ -37,11 +41,15 @@ impl SocketTracing {
     /// ```
     pub fn caller<B>(&self, request: &Request<B>) -> Extraction {
         let propagator = self.envelope.propagator();
-        let found = propagator.extract(request.headers());
-        if found.context.parent().is_some() || request.uri().query().is_none() {
-            return found;
+        let headers = propagator.extract(request.headers());
+        if headers.context.parent().is_some() || request.uri().query().is_none() {
+            return headers;
         }
-        propagator.extract(&QueryParameters::of(request.uri()))
+        let query = propagator.extract(&QueryParameters::of(request.uri()));
+        let refused = [&headers.refused[..], &query.refused].concat();
+        let refused = refused.into_iter().take(limits::REFUSALS).collect();
+        let says_more = query.context.parent().is_some() || headers.context.is_empty();
+        Extraction { refused, ..if says_more { query } else { headers } }
     }
 
     /// Begins a connection to the server that this request goes to, and tells it the context in headers,
@@ -137,7 +145,7 @@ impl<S: Unpin> TracedWebSocket<S> {
         M: Message,
         S: Sink<M>,
     {
-        match self.envelope().inject(ONLY_CONTEXT, &TraceContext::current()) {
+        match self.envelope().inject(ONLY_CONTEXT, &Context::map_current(told)) {
             Cow::Owned(text) => self.hand_over(M::from_text(text)).await,
             Cow::Borrowed(_) => Ok(()),
         }
@@ -187,6 +195,7 @@ impl<S: Unpin> TracedWebSocket<S> {
             if !self.is_only_context(&incoming) {
                 return (incoming.extraction.clone(), Some(incoming));
             }
+            self.half().connection().tracing().messaging.count_refused(&incoming.extraction);
             (incoming.extraction, None)
         }))
     }
@@ -199,6 +208,3 @@ impl<S: Unpin> TracedWebSocket<S> {
 
 /// What is left of a message with nothing in it but a context.
 const ONLY_CONTEXT: &str = "{}";
-
-/// `error.type` of a connection that was given up before there was one.
-const CANCELLED: &str = "cancelled";

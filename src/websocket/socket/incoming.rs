@@ -6,7 +6,8 @@ use serde::de::DeserializeOwned;
 use super::Message;
 use super::connection::Connection;
 use crate::context::TraceContext;
-use crate::messaging::{Processing, error_type};
+use crate::messaging::Processing;
+use crate::otel::error_type;
 use crate::propagation::Extraction;
 
 /// A received message and the context that came in it.
@@ -36,8 +37,7 @@ impl<M: Message> Incoming<M> {
     /// # Errors
     /// If the text is not what `T` expects.
     pub fn decode<T: DeserializeOwned>(&self) -> Option<Result<T, serde_json::Error>> {
-        let text = self.message.as_text()?;
-        Some(serde_json::from_str(&self.connection.tracing().envelope.strip(text)))
+        self.message.as_text().map(|text| self.event_in(text))
     }
 
     /// The context of the span that sent the message.
@@ -77,13 +77,13 @@ impl<M: Message> Incoming<M> {
         F: FnOnce(T) -> Fut,
         Fut: Future,
     {
-        let Some(processing) = self.process() else { return Ok(None) };
-        let decoded = self.decode().transpose();
+        let Some(text) = self.message.as_text() else { return Ok(None) };
+        let processing = self.connection.process(text.len(), &self.extraction);
+        let decoded = self.event_in(text);
         // The text is not kept while the event is worked on.
         drop(self);
         match decoded {
-            Ok(Some(event)) => Ok(Some(processing.run(async { work(event).await }).await)),
-            Ok(None) => Ok(None),
+            Ok(event) => Ok(Some(processing.run(async { work(event).await }).await)),
             Err(error) => {
                 processing.failed(error_type::<serde_json::Error>());
                 Err(error)
@@ -121,6 +121,10 @@ impl<M: Message> Incoming<M> {
             Some(processing) => processing.run(async { work(message).await }).await,
             None => work(message).await,
         }
+    }
+
+    fn event_in<T: DeserializeOwned>(&self, text: &str) -> Result<T, serde_json::Error> {
+        serde_json::from_str(&self.connection.tracing().envelope.strip(text))
     }
 
     fn process(&self) -> Option<Processing> {

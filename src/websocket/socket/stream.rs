@@ -13,7 +13,7 @@ use super::connection::{Connection, Half, Noted};
 use super::halves::{self, ReceiveHalf, SendHalf};
 use super::tracing::describe;
 use super::{Envelope, Incoming, Message, SendError, SocketTracing, Subprotocol};
-use crate::messaging::error_type;
+use crate::otel::error_type;
 use crate::propagation::Extraction;
 
 /// A WebSocket whose messages carry trace context, over any sink and stream of messages.
@@ -39,9 +39,11 @@ use crate::propagation::Extraction;
 /// ```
 ///
 /// The connection has a span too, `connection`, below the span that is current when the socket is
-/// wrapped. It ends once: with the first close frame, the end of the stream, an error of the socket, or
-/// when the last half is dropped; and says then how the connection was closed and how many messages there
-/// were. The metric `websocket.connection.count` tells how many are open.
+/// wrapped. It ends once: with the close frame of the other side, the end of the stream, an error of the
+/// socket, or when the last half is dropped. It says then how many messages there were, and how the
+/// connection was closed: the code and reason of the first close frame, sent or received. What
+/// [`Sink::poll_close`] sends by itself has neither. The metric `websocket.connection.count` tells how many
+/// are open.
 #[pin_project]
 #[derive(Debug)]
 pub struct TracedWebSocket<S> {
@@ -60,7 +62,9 @@ impl<S> TracedWebSocket<S> {
     /// [`SocketTracing::caller`] reads it. The connection's span is a child of theirs; below a span of
     /// this process, it links to them, if that is of another trace.
     pub fn accepted(socket: S, tracing: impl Into<SocketTracing>, caller: &Extraction) -> Self {
-        let connection = Connection::open(tracing.into(), SpanKind::Internal, caller);
+        let tracing = tracing.into();
+        tracing.messaging.count_refused(caller);
+        let connection = Connection::open(tracing, SpanKind::Internal, caller);
         Self::of(socket, Half::from(Arc::new(connection)))
     }
 

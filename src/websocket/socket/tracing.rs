@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::open_connections::{Open, OpenConnections};
 use super::{Envelope, Frame, Message};
 use crate::context::TraceContext;
-use crate::messaging::{Messaging, Sending};
+use crate::messaging::{CONTEXT_OMITTED, Messaging, Sending};
 use crate::propagation::{Extraction, Targets};
 
 /// How the messages of a WebSocket are traced, for one connection or many: made once, cloned for each.
@@ -143,7 +143,7 @@ pub(super) fn describe(sending: &Sending, body_bytes: usize, omitted: bool) {
     let bytes = i64::try_from(body_bytes).unwrap_or(i64::MAX);
     span.set_attribute(KeyValue::new("messaging.message.body.size", bytes));
     if omitted {
-        span.set_attribute(KeyValue::new("throughline.context.omitted", true));
+        span.set_attribute(KeyValue::new(CONTEXT_OMITTED, true));
     }
 }
 

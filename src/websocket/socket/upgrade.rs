@@ -3,12 +3,13 @@ use axum::response::Response;
 use opentelemetry::Context;
 
 use super::{SocketTracing, Subprotocol, TracedWebSocket};
-use crate::otel::ContextFuture;
+use crate::otel::{ContextFuture, without_hold};
 
 /// Takes a request's context along when its connection becomes a WebSocket of axum.
 ///
-/// The handshake's span has ended by then, so it does not grow with the connection. If the upgrade
-/// fails, the callback is dropped without a call, and no connection has been opened.
+/// It takes no span along: that of the handshake ends with its answer and does not grow with the
+/// connection, whoever has opened it. If the upgrade fails, the callback is dropped without a call, and
+/// no connection has been opened.
 pub trait WebSocketUpgradeExt: sealed::Sealed {
     /// Like `on_upgrade`, with a traced socket for the callback. Its connection is a child of the
     /// handshake's span. Binary messages have frames if `protocols` was told of a [`Subprotocol`] that
@@ -77,7 +78,7 @@ impl<F: OnFailedUpgrade> WebSocketUpgradeExt for WebSocketUpgrade<F> {
         C: FnOnce(WebSocket) -> Fut + Send + 'static,
         Fut: Future<Output = ()> + Send + 'static,
     {
-        let cx = Context::current();
+        let cx = Context::map_current(without_hold);
         self.on_upgrade(move |socket| {
             let future = {
                 let _current = cx.clone().attach();

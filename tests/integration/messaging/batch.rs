@@ -47,6 +47,15 @@ fn ms_2_links_above_128_are_counted() {
 }
 
 #[test]
+fn messages_of_one_span_share_a_link() {
+    let spans = CheckedSpans::new();
+    let batch = [0, 1, 0, 1, 0].map(|n| headers(&[("traceparent", &parent(n))]));
+    orders(&spans).process_batch(MessageView::new(), &batch).succeeded();
+    let linked: Vec<_> = spans.only().links.into_iter().map(|link| link.trace_id).collect();
+    assert_eq!(linked, [&parent(0)[3..35], &parent(1)[3..35]]);
+}
+
+#[test]
 fn without_spans_a_batch_goes_on_without_a_context() {
     let spans = CheckedSpans::new();
     let batch = [headers(&[("traceparent", PARENT)])];

@@ -2,7 +2,7 @@ use opentelemetry::Context;
 use opentelemetry::baggage::BaggageExt;
 use opentelemetry::trace::noop::NoopTracerProvider;
 use opentelemetry::trace::{TraceContextExt, Tracer, TracerProvider};
-use opentelemetry_sdk::trace::Sampler;
+use opentelemetry_sdk::trace::{Sampler, SdkTracer};
 use throughline::context::TraceContext;
 use throughline::messaging::{MessageView, Messaging, ParentMode};
 use throughline::propagation::{Extraction, Propagator, SentryConfig};
@@ -70,6 +70,34 @@ async fn ms_2_or_as_both() {
     stock    process orders  CONSUMER
     ");
     assert_eq!(links(&spans), ["process orders -> send orders"]);
+}
+
+#[tokio::test]
+async fn work_that_is_dropped_rolls_back_in_its_trace() {
+    let spans = CheckedSpans::for_service("stock");
+    let rolls_back = RollsBack(spans.provider().tracer("test"));
+    let work = async move {
+        let _guard = rolls_back;
+        std::future::pending::<()>().await;
+    };
+    let mut processing =
+        Box::pin(orders(&spans).process(MessageView::new(), &headers(&[])).run(work));
+    assert!(futures_util::poll!(&mut processing).is_pending());
+    drop(processing);
+    assert!(TraceContext::current().is_empty());
+    insta::assert_snapshot!(spans.tree(), @r"
+    stock  process orders  CONSUMER  ERROR
+    stock    roll back  INTERNAL
+    ");
+}
+
+/// Opens a span where it is dropped.
+struct RollsBack(SdkTracer);
+
+impl Drop for RollsBack {
+    fn drop(&mut self) {
+        Context::map_current(|cx| drop(self.0.start_with_context("roll back", cx)));
+    }
 }
 
 #[test]

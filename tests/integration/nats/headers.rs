@@ -1,3 +1,5 @@
+use bytes::Bytes;
+
 use super::{Bed, PARENT, TRACE, header_map, next};
 
 #[tokio::test]
@@ -75,6 +77,42 @@ async fn bo_3_a_bad_context_that_the_sender_has_set_is_replaced() {
     shop   publish orders  PRODUCER
     stock    process orders  CONSUMER
     ");
+}
+
+#[tokio::test]
+async fn tp_9_a_relay_without_a_context_sends_none_that_has_grown_stale() {
+    let bed = Bed::new().await;
+    let mut all = bed.subscribe(">").await;
+    let relay = bed.shop().propagate_only().replace_context(true).client(bed.client.clone());
+    let stale = [("Traceparent", PARENT), ("sentry-trace", &PARENT[3..])];
+    relay.publish_with_headers("bare", header_map(&stale), "x".into()).await.unwrap();
+    assert_eq!(next(&mut all).await.headers, None);
+    let stale = [("traceparent", PARENT), ("x", "1")];
+    relay.publish_with_headers("own", header_map(&stale), "x".into()).await.unwrap();
+    assert_eq!(next(&mut all).await.headers, Some(header_map(&stale[1..])));
+}
+
+#[tokio::test]
+async fn a_relay_without_room_for_its_context_sends_no_older_one() {
+    let bed = Bed::new().await;
+    let mut all = bed.subscribe(">").await;
+    let relay = bed.shop().replace_context(true).client(bed.client.clone());
+    let received = [("TraceParent", PARENT), ("baggage", "sentry-release=1,a=1"), ("x", "1")];
+    let kept = header_map(&[("baggage", "a=1"), ("x", "1")]);
+    // Room for what came in, and not for the longer headers that go out.
+    let room = relay.max_payload() - "NATS/1.0\r\n\r\n".len() - received_bytes(&received);
+    let payload = Bytes::from(vec![b'x'; room]);
+    relay.publish_with_headers("full", header_map(&received), payload).await.unwrap();
+    assert_eq!(next(&mut all).await.headers, Some(kept));
+    let span = bed.spans.only();
+    assert_eq!(span.attribute("throughline.context.omitted"), Some("true"));
+    let bare = Bytes::from(vec![b'x'; relay.max_payload()]);
+    relay.publish_with_headers("bare", header_map(&received[..1]), bare).await.unwrap();
+    assert_eq!(next(&mut all).await.headers, None);
+}
+
+fn received_bytes(headers: &[(&str, &str)]) -> usize {
+    headers.iter().map(|(name, value)| name.len() + ": \r\n".len() + value.len()).sum()
 }
 
 #[tokio::test]

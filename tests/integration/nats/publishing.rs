@@ -111,7 +111,7 @@ async fn a_context_that_has_no_room_is_left_out_and_the_message_is_not() {
     client.publish("full", full.clone()).await.unwrap();
     let message = next(&mut all).await;
     assert_eq!((message.payload.len(), message.headers), (limit, None));
-    assert_eq!(bed.span("publish full").attribute("throughline.context.dropped"), Some("true"));
+    assert_eq!(bed.span("publish full").attribute("throughline.context.omitted"), Some("true"));
 
     // What our own count of bytes is worth: the longest body that the server takes with a context.
     let context = 10 + 2 + PARENT_LINES;

@@ -79,6 +79,18 @@ async fn a_payload_and_its_context_arrive_where_frames_are_agreed_on() {
 }
 
 #[tokio::test]
+async fn a_framed_message_is_no_event_and_has_no_span_of_one() {
+    let spans = CheckedSpans::for_service("runner");
+    let (mut client, mut server) = ends(&spans, &["chat"]).await;
+    client.send_binary_traced(b"{}").await.unwrap();
+    let incoming = server.next().await.unwrap().unwrap();
+    assert!(incoming.context().parent().is_some());
+    let not_called = async |_: Value| panic!("bytes are no event");
+    assert_eq!(incoming.in_span(not_called).await.unwrap(), None);
+    assert_eq!(spans.only().name, "send events");
+}
+
+#[tokio::test]
 async fn text_is_the_same_with_frames_and_without() {
     let spans = CheckedSpans::for_service("runner");
     let (mut client, mut server) = ends(&spans, &["chat"]).await;

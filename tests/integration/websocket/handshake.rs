@@ -4,6 +4,8 @@ use futures_util::{SinkExt, StreamExt};
 use http::{Request, StatusCode};
 use opentelemetry::Context;
 use throughline::context::TraceContext;
+use throughline::limits::REFUSALS;
+use throughline::messaging::Messaging;
 use throughline::otel::{ContextExt, ContextFuture};
 use throughline::propagation::{Extraction, Propagator, Targets};
 use throughline::websocket::{Envelope, QueryParameters, SocketTracing, TracedWebSocket};
@@ -20,6 +22,7 @@ use tokio_tungstenite::{accept_hdr_async, client_async};
 use super::{Event, PARENT, Socket, event, received, sockets, tracing};
 use crate::checked_spans::CheckedSpans;
 use crate::messaging::links;
+use crate::messaging::measured::Measured;
 
 const ADDRESS: &str = "ws://example.com/events?room=7";
 
@@ -138,6 +141,22 @@ async fn without_spans_the_current_context_is_told() {
 }
 
 #[tokio::test]
+async fn where_telemetry_is_suppressed_nobody_is_told_anything() {
+    let spans = CheckedSpans::new();
+    let quiet = || context().with_telemetry_suppressed();
+    let mut request = ADDRESS.into_client_request().unwrap();
+    let dialing = async { tracing(&spans).dial(&mut request) }.in_context(quiet()).await;
+    assert_no_trace(request.headers());
+    let (client, mut server) = sockets().await;
+    let mut client = dialing.connected(client);
+    client.send_context::<Frame>().in_context(quiet()).await.unwrap();
+    client.send(Frame::text("first")).await.unwrap();
+    assert_eq!(server.next().await.unwrap().unwrap(), Frame::text("first"));
+    drop(client);
+    assert_eq!(spans.finished(), []);
+}
+
+#[tokio::test]
 async fn a_client_without_headers_says_it_in_the_address() {
     let spans = CheckedSpans::for_service("broker");
     let mut query = QueryParameters::default();
@@ -166,6 +185,52 @@ async fn headers_say_more_than_the_address_and_bad_ones_less() {
     assert_eq!(asked("nonsense", "nonsense"), None);
     let refused = Request::builder().uri("/").header("traceparent", "nonsense");
     assert_eq!(tracing.caller(&refused.body(()).unwrap()).refused.len(), 1);
+}
+
+#[tokio::test]
+async fn a_query_takes_nothing_from_what_the_headers_say() {
+    let tracing = SocketTracing::new(Envelope::json());
+    let asked = |uri: &str| {
+        let request = Request::builder().uri(uri).header("baggage", "tenant=7");
+        let caller = tracing.caller(&request.header("traceparent", "nonsense").body(()).unwrap());
+        let refused = caller.refused.iter().map(|error| error.rule().id()).collect::<Vec<_>>();
+        let baggage = caller.context.baggage().as_str().to_owned();
+        (caller.context.parent().copied(), baggage, refused.join(" "))
+    };
+    let of_headers = |refused: &str| (None, "tenant=7".to_owned(), refused.to_owned());
+    assert_eq!(asked("/ws"), of_headers("TP-3"));
+    assert_eq!(asked("/ws?room=7"), of_headers("TP-3"));
+    assert_eq!(asked("/ws?baggage=tenant%3D8"), of_headers("TP-3"));
+    assert_eq!(asked("/ws?tracestate=a%3D1"), of_headers("TP-3 TS-1"));
+    let named = format!("/ws?traceparent={PARENT}&baggage=tenant%3D8,b");
+    let of_query = (received().parent().copied(), "tenant=8".to_owned(), "TP-3 BG-9".to_owned());
+    assert_eq!(asked(&named), of_query);
+
+    let request = Request::builder().uri("/ws?baggage=tenant%3D8").body(()).unwrap();
+    assert_eq!(tracing.caller(&request).context.baggage().as_str(), "tenant=8");
+    let hostile = Request::builder().uri("/ws?traceparent=").header("baggage", "a,".repeat(99));
+    assert_eq!(tracing.caller(&hostile.body(()).unwrap()).refused.len(), REFUSALS);
+}
+
+#[tokio::test]
+async fn what_is_refused_of_a_handshake_is_counted() {
+    let measured = Measured::new();
+    let messaging = Messaging::new("websocket").meter_provider(measured.provider());
+    let tracing = SocketTracing::new(Envelope::json()).messaging(messaging.propagate_only());
+    let request = ADDRESS.replace("room=7", "traceparent=nonsense").into_client_request().unwrap();
+    let (client, server, caller) = shake_hands(&tracing, request, StatusCode::OK).await;
+    let mut server = TracedWebSocket::accepted(server.unwrap(), tracing, &caller);
+    insta::assert_snapshot!(measured.lines(), @r"
+    throughline.propagation.refused 1 {field} format=traceparent rule=TP-3
+    ");
+    let text = format!(r#"{{"_trace":{{"traceparent":"{PARENT}","baggage":"a"}}}}"#);
+    client.unwrap().send(Frame::text(text)).await.unwrap();
+    let (_, message) = server.receive_context::<Frame, _>().await.unwrap().unwrap();
+    assert!(message.is_none());
+    insta::assert_snapshot!(measured.lines(), @r"
+    throughline.propagation.refused 1 {field} format=baggage rule=BG-9
+    throughline.propagation.refused 1 {field} format=traceparent rule=TP-3
+    ");
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! Upgrades of axum over loopback.
 
 use axum::Router;
-use axum::extract::ws::WebSocketUpgrade;
+use axum::extract::ws::{WebSocket, WebSocketUpgrade};
 use axum::http::StatusCode;
 use axum::middleware::map_response;
 use axum::response::Response;
@@ -10,9 +10,10 @@ use futures_util::{SinkExt, StreamExt};
 use hyper::server::conn::http1;
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
+use opentelemetry::trace::{Tracer, TracerProvider};
 use serde_json::Value;
 use throughline::messaging::Messaging;
-use throughline::websocket::{Envelope, SocketTracing, WebSocketUpgradeExt};
+use throughline::websocket::{Envelope, SocketTracing, TracedWebSocket, WebSocketUpgradeExt};
 use throughline_testkit::InMemorySpans;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -58,6 +59,27 @@ async fn a_client_its_handshake_and_its_events_are_seen_on_both_sides() {
 
     runner  send events  PRODUCER
     broker    process events  CONSUMER
+    ");
+}
+
+#[tokio::test]
+async fn a_span_around_the_handshake_does_not_wait_for_the_connection() {
+    let spans = CheckedSpans::for_service("broker");
+    let (events, tracer) = (tracing(&spans), spans.provider().tracer("test"));
+    let receive = async |mut socket: TracedWebSocket<WebSocket>| {
+        while let Some(Ok(_)) = socket.next().await {}
+    };
+    let upgrade = move |upgrade: WebSocketUpgrade| async move {
+        tracer.in_span("handshake", |_| upgrade.on_upgrade_traced(events, receive))
+    };
+    let address = serve(Router::new().route("/", any(upgrade))).await;
+    let (client, _) = connect_async(format!("ws://{address}/")).await.unwrap();
+    assert_eq!(finished(&spans, 1).await[0].name, "handshake");
+    drop(client);
+    finished(&spans, 2).await;
+    insta::assert_snapshot!(spans.tree(), @r"
+    broker  handshake  INTERNAL
+    broker    connection  INTERNAL  ERROR
     ");
 }
 

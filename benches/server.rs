@@ -4,11 +4,12 @@
 #![expect(clippy::disallowed_methods, reason = "the harness ends with its own exit code")]
 
 use std::hint::black_box;
+use std::net::SocketAddr;
 
 use gungraun::prelude::*;
 use gungraun::{Callgrind, EventKind};
 use http::{HeaderMap, Request};
-use throughline::http::{ServerLayer, ServerService};
+use throughline::http::{PeerAddress, ServerLayer, ServerService};
 use tower::Layer;
 
 #[path = "http/discarded.rs"]
@@ -51,10 +52,11 @@ fn bare_service((service, request): (&'static mut Bare, Request<()>)) {
 // Goals: 14,000 and 13 allocations sampled, 26,000 and 45 with the state mirrored, 10,000 and 8
 // unsampled, 9,000 and 12 without a context.
 #[library_benchmark]
-#[bench::traceparent(args = (input::request_with_traceparent(), spans()), setup = around, config = budget(10_100))]
+#[bench::traceparent(args = (input::request_with_traceparent(), spans()), setup = around, config = budget(10_050))]
+#[bench::from_a_peer(args = (input::request_with_traceparent(), spans()), setup = around_from_a_peer, config = budget(10_450))]
 #[bench::all_with_state_mirrored(args = (input::request_with_other_baggage(), spans()), setup = around, config = budget(22_500))]
 #[bench::all_without_mirror(args = (input::request_with_other_baggage(), spans().mirror_trace_state(false)), setup = around, config = budget(13_500))]
-#[bench::unsampled(args = (unsampled(input::request_with_traceparent()), spans()), setup = around, config = budget(6_950))]
+#[bench::unsampled(args = (unsampled(input::request_with_traceparent()), spans()), setup = around, config = budget(6_820))]
 #[bench::no_context(args = (input::request_without_trace(), spans()), setup = around, config = budget(9_000))]
 fn full_span((service, request): Input) {
     drive(black_box(service), request);
@@ -63,7 +65,7 @@ fn full_span((service, request): Input) {
 // opentelemetry-instrumentation-tower 24,067 and 23,337 unsampled. Goals: 15,000 and 11,000.
 #[library_benchmark]
 #[bench::sampled(args = (input::request_with_traceparent(), measured()), setup = around, config = budget(12_750))]
-#[bench::unsampled(args = (unsampled(input::request_with_traceparent()), measured()), setup = around, config = budget(9_950))]
+#[bench::unsampled(args = (unsampled(input::request_with_traceparent()), measured()), setup = around, config = budget(9_880))]
 #[bench::unbound(args = (input::request_with_traceparent(), measured_by_any()), setup = around, config = budget(21_900))]
 fn with_metrics((service, request): Input) {
     drive(black_box(service), request);
@@ -94,6 +96,24 @@ fn bare(headers: HeaderMap) -> (&'static mut Bare, Request<()>) {
 }
 
 fn around(headers: HeaderMap, layer: ServerLayer) -> Input {
+    warmed(headers, layer, request)
+}
+
+/// As behind a server that says who calls.
+fn around_from_a_peer(headers: HeaderMap, layer: ServerLayer) -> Input {
+    let peer = PeerAddress(SocketAddr::from(([192, 0, 2, 7], 54321)));
+    warmed(headers, layer, |headers| {
+        let mut request = request(headers);
+        request.extensions_mut().insert(peer);
+        request
+    })
+}
+
+fn warmed(
+    headers: HeaderMap,
+    layer: ServerLayer,
+    request: impl Fn(HeaderMap) -> Request<()>,
+) -> Input {
     let service = Box::leak(Box::new(layer.layer(Bare)));
     for _ in 0..3 {
         drive(service, request(headers.clone()));

@@ -252,7 +252,10 @@ impl Live {
             let _entered = active.tracing.as_ref().map(TracingSpan::enter);
             self.hooks.end(self.end_view(&active.cx, ending), &active.cx.span());
         }
-        active.cx.span().end();
+        // To end any other means nothing, and takes the clock and a lock.
+        if active.recording {
+            active.cx.span().end();
+        }
     }
 
     /// What has become of a call of gRPC, which its last bytes tell. Out of the way of other requests.

@@ -1,7 +1,7 @@
 use std::borrow::Cow;
 use std::fmt;
-use std::net::SocketAddr;
-use std::sync::Arc;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, OnceLock};
 
 use ::http::HeaderValue;
 use ::http::header::USER_AGENT;
@@ -28,6 +28,7 @@ pub(super) struct Describing {
     routes: Routes,
     first_server: FirstSeen<(Arc<str>, Option<u16>)>,
     first_agent: FirstSeen<Arc<str>>,
+    first_peer: OnceLock<(IpAddr, Arc<str>)>,
 }
 
 pub(super) type Route = dyn for<'a> Fn(RequestView<'a>) -> Option<&'a str> + Send + Sync;
@@ -59,7 +60,7 @@ impl Describing {
             None => self.describe_target(request, &origin, &mut attributes),
         }
         self.describe_server(request, &origin, &mut attributes);
-        describe_peer(peer, &origin, &mut attributes);
+        self.describe_peer(peer, &origin, &mut attributes);
         if let Some(version) = semconv::protocol_version(request.version()) {
             attributes.push(KeyValue::new(semconv::NETWORK_PROTOCOL_VERSION, version));
         }
@@ -144,6 +145,33 @@ impl Describing {
             }
         }
     }
+
+    fn describe_peer(
+        &self,
+        peer: Option<SocketAddr>,
+        origin: &Origin<'_>,
+        attributes: &mut Vec<KeyValue>,
+    ) {
+        let (Some(peer), Some(client)) = (peer, origin.client) else { return };
+        let address = self.text_of(peer.ip());
+        attributes.push(if client == peer.ip() {
+            KeyValue::new(semconv::CLIENT_ADDRESS, Arc::clone(&address))
+        } else {
+            KeyValue::new(semconv::CLIENT_ADDRESS, client.to_string())
+        });
+        attributes.push(KeyValue::new(semconv::NETWORK_PEER_ADDRESS, address));
+        attributes.push(KeyValue::new(semconv::NETWORK_PEER_PORT, i64::from(peer.port())));
+    }
+
+    /// The text of a peer's address, which is always the same behind a proxy: to format one takes
+    /// 1,000 instructions.
+    fn text_of(&self, peer: IpAddr) -> Arc<str> {
+        let text = || Arc::from(peer.to_string());
+        match self.first_peer.get_or_init(|| (peer, text())) {
+            (first, known) if *first == peer => Arc::clone(known),
+            _ => text(),
+        }
+    }
 }
 
 impl fmt::Debug for Describing {
@@ -154,13 +182,6 @@ impl fmt::Debug for Describing {
             .field("request_headers", &self.request_headers)
             .finish_non_exhaustive()
     }
-}
-
-fn describe_peer(peer: Option<SocketAddr>, origin: &Origin<'_>, attributes: &mut Vec<KeyValue>) {
-    let (Some(peer), Some(client)) = (peer, origin.client) else { return };
-    attributes.push(KeyValue::new(semconv::CLIENT_ADDRESS, client.to_string()));
-    attributes.push(KeyValue::new(semconv::NETWORK_PEER_ADDRESS, peer.ip().to_string()));
-    attributes.push(KeyValue::new(semconv::NETWORK_PEER_PORT, i64::from(peer.port())));
 }
 
 /// The scheme of the target. HTTP/1 does not send one; then it is that of a plain connection, which

@@ -246,6 +246,32 @@ fn a_peers_word_about_the_client_counts_only_if_it_is_trusted() {
 }
 
 #[test]
+fn a_second_peer_is_not_taken_for_the_first() {
+    let recorded = Recorded::default();
+    let layer = layer(&recorded);
+    for peer in ["1.1.1.1:7", "2.2.2.2:7", "[::ffff:1.1.1.1]:7", "1.1.1.1:8"] {
+        let mut request = request(&[]);
+        request.extensions_mut().insert(PeerAddress(peer.parse().unwrap()));
+        drop(respond(&layer, request, empty()));
+    }
+    let addresses: Vec<_> = recorded
+        .all()
+        .iter()
+        .map(|span| ["client.address", "network.peer.address"].map(|key| attribute(span, key)))
+        .map(|addresses| addresses.map(Option::unwrap))
+        .collect();
+    assert_eq!(
+        addresses,
+        [
+            ["1.1.1.1", "1.1.1.1"],
+            ["2.2.2.2", "2.2.2.2"],
+            ["1.1.1.1", "::ffff:1.1.1.1"],
+            ["1.1.1.1", "1.1.1.1"],
+        ]
+    );
+}
+
+#[test]
 fn a_second_host_is_not_taken_for_the_first() {
     let recorded = Recorded::default();
     let layer = layer(&recorded);

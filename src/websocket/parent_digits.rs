@@ -40,10 +40,8 @@ impl ParentDigits {
             let (of, ids) = ids.as_bytes().split_first_chunk()?;
             let (id, behind) = ids.split_first_chunk::<DIGITS>()?;
             // Over anything else, digits could make a context or JSON of what is none.
-            let is_usual = *of == trace_id
-                && are_digits(id)
-                && *id != [b'0'; DIGITS]
-                && is_behind(behind);
+            let is_usual =
+                *of == trace_id && are_digits(id) && *id != [b'0'; DIGITS] && is_behind(behind);
             is_usual.then(|| Some(id.as_ptr().addr() - text.as_ptr().addr()))
         };
         let is_flags = |flags: &[u8]| matches!(*flags, [b'-', a, b] if are_digits(&[a, b]));

@@ -29,7 +29,8 @@ impl<'a> Written<'a> {
             let before = rest.len();
             if let Some(inside) = rest.strip_prefix(r#""_trace":{"#).filter(|_| !walked[0]) {
                 (walked[0], rest) = (true, members(inside, TRACE, &mut found.trace)?);
-            } else if let Some(inside) = rest.strip_prefix(r#""_sentry":{"#).filter(|_| !walked[1]) {
+            } else if let Some(inside) = rest.strip_prefix(r#""_sentry":{"#).filter(|_| !walked[1])
+            {
                 (walked[1], rest) = (true, members(inside, SENTRY, &mut found.sentry)?);
             } else {
                 found.rest = text.get(text.len() - "}".len() - rest.len()..)?;

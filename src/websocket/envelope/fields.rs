@@ -27,6 +27,13 @@ impl<'a> ReadFields<'a> {
         }
     }
 
+    /// Takes texts in which JSON escapes nothing.
+    pub(super) fn take(&mut self, texts: FieldTexts<'a>) {
+        for (slot, text) in self.values.iter_mut().zip(texts) {
+            *slot = slot.take().or(text.map(Cow::Borrowed));
+        }
+    }
+
     pub(super) fn refuse(&mut self, field: Field, rule: Rule) {
         self.refused.push(ParseError::new(field, rule));
     }

@@ -1,6 +1,8 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+use memchr::memchr2;
+
 use super::fields::{FieldTexts, ReadFields, slot};
 use super::placement::{Fields, Placement};
 use crate::propagation::{Field, Rule};
@@ -105,10 +107,33 @@ impl Level {
                 Role::Context if value.len() > max_bytes => {
                     fields.refuse(known.inner.first_field(), Rule::Tr4);
                 }
-                Role::Context if Object::open(value).is_none() => {
-                    fields.refuse(known.inner.first_field(), Rule::Ms4);
-                }
-                Role::Context => known.inner.read(value, max_bytes, fields),
+                Role::Context => match known.inner.written_in(value) {
+                    Some(texts) => fields.take(texts),
+                    None if Object::open(value).is_none() => {
+                        fields.refuse(known.inner.first_field(), Rule::Ms4);
+                    }
+                    None => known.inner.read(value, max_bytes, fields),
+                },
+            }
+        }
+    }
+
+    /// The fields of an object that is written as it is here, which is read by one walk. `None` says
+    /// nothing about it but that it is to be read in another way.
+    fn written_in<'a>(&self, object: &'a str) -> Option<FieldTexts<'a>> {
+        let mut texts = FieldTexts::default();
+        let mut rest = object.strip_prefix('{')?;
+        loop {
+            let mut known = self.known.iter();
+            let (known, inside) =
+                known.find_map(|known| Some((known, rest.strip_prefix(known.lead.as_str())?)))?;
+            let Role::Field(field) = known.role else { return None };
+            let (value, behind) = inside.split_at(memchr2(b'"', b'\\', inside.as_bytes())?);
+            let is_first = texts.get_mut(slot(field)?)?.replace(value).is_none();
+            rest = behind.strip_prefix('"').filter(|_| is_first)?;
+            match rest.strip_prefix(',') {
+                Some(next) => rest = next,
+                None => return (rest == "}").then_some(texts),
             }
         }
     }
@@ -223,8 +248,9 @@ impl Known {
     /// How long the member is, with a comma behind it; 0 if there is nothing to say in it.
     fn bytes(&self, texts: &FieldTexts<'_>) -> usize {
         match self.role {
-            Role::Field(field) => text(texts, field)
-                .map_or(0, |value| self.lead.len() + value.len() + r#"","#.len()),
+            Role::Field(field) => {
+                text(texts, field).map_or(0, |value| self.lead.len() + value.len() + r#"","#.len())
+            }
             Role::Context | Role::Object => match self.inner.bytes(texts) {
                 0 => 0,
                 inside => self.lead.len() + inside - ",".len() + "},".len(),

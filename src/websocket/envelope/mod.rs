@@ -223,7 +223,11 @@ impl Envelope {
         }
         match self.strip(text) {
             Cow::Borrowed(text) => self.write.added(text, &texts),
-            Cow::Owned(text) => Cow::Owned(self.write.added(&text, &texts).into_owned()),
+            // What a context at the start has hidden is found as soon as that is gone, and would keep
+            // its place.
+            Cow::Owned(text) => {
+                Cow::Owned(self.write.added(&self.strip(&text), &texts).into_owned())
+            }
         }
     }
 
@@ -446,6 +450,20 @@ mod tests {
             format!(r#"{{"traceparent":"{PARENT}","sentry-trace":"{SENTRY}","a":1}}"#)
         );
         assert_eq!(own.strip(&sent), r#"{"a":1}"#);
+    }
+
+    #[test]
+    fn ms_7_a_context_that_was_hidden_by_the_one_at_the_start_is_replaced_too() {
+        let long = "x".repeat(2 * limits::LATE_DUPLICATE_BYTES);
+        let other = PARENT.replace("b7ad", "c7ad");
+        let text = format!(
+            r#"{{"headers":{{"traceparent":"{PARENT}"}},"a":"{long}","headers":{{"traceparent":"{other}"}},"b":"{long}"}}"#
+        );
+        let own: TraceParent = PARENT.replace("b7ad", "d7ad").parse().unwrap();
+        let envelope = Envelope::json().write([Placement::path(["headers"])]);
+        let sent = envelope.replace(&text, &own.into()).into_owned();
+        assert_eq!(envelope.extract(&sent).context.parent(), Some(&own));
+        assert!(!sent.contains(&other));
     }
 
     #[test]

@@ -30,22 +30,22 @@ fn budget(instructions: u64) -> LibraryBenchmarkConfig {
 // Read
 
 #[library_benchmark(setup = received)]
-#[bench::first_200b(args = (B200, Place::First), config = budget(2_600))]
-#[bench::first_2kb(args = (KB2, Place::First), config = budget(2_950))]
-#[bench::first_64kb(args = (KB64, Place::First), config = budget(2_950))]
-#[bench::first_1mb(args = (MB1, Place::First), config = budget(2_950))]
-#[bench::middle_200b(args = (B200, Place::Middle), config = budget(10_500))]
-#[bench::middle_2kb(args = (KB2, Place::Middle), config = budget(14_500))]
-#[bench::middle_64kb(args = (KB64, Place::Middle), config = budget(145_000))]
-#[bench::middle_1mb(args = (MB1, Place::Middle), config = budget(2_150_000))]
-#[bench::last_200b(args = (B200, Place::Last), config = budget(8_700))]
-#[bench::last_2kb(args = (KB2, Place::Last), config = budget(10_500))]
-#[bench::last_64kb(args = (KB64, Place::Last), config = budget(56_000))]
-#[bench::last_1mb(args = (MB1, Place::Last), config = budget(765_000))]
-#[bench::absent_200b(args = (B200, Place::Absent), config = budget(1_150))]
-#[bench::absent_2kb(args = (KB2, Place::Absent), config = budget(2_600))]
-#[bench::absent_64kb(args = (KB64, Place::Absent), config = budget(48_500))]
-#[bench::absent_1mb(args = (MB1, Place::Absent), config = budget(760_000))]
+#[bench::first_200b(args = (B200, Place::First), config = budget(2_200))]
+#[bench::first_2kb(args = (KB2, Place::First), config = budget(2_570))]
+#[bench::first_64kb(args = (KB64, Place::First), config = budget(2_570))]
+#[bench::first_1mb(args = (MB1, Place::First), config = budget(2_570))]
+#[bench::middle_200b(args = (B200, Place::Middle), config = budget(7_300))]
+#[bench::middle_2kb(args = (KB2, Place::Middle), config = budget(11_500))]
+#[bench::middle_64kb(args = (KB64, Place::Middle), config = budget(138_000))]
+#[bench::middle_1mb(args = (MB1, Place::Middle), config = budget(2_050_000))]
+#[bench::last_200b(args = (B200, Place::Last), config = budget(5_650))]
+#[bench::last_2kb(args = (KB2, Place::Last), config = budget(7_050))]
+#[bench::last_64kb(args = (KB64, Place::Last), config = budget(52_000))]
+#[bench::last_1mb(args = (MB1, Place::Last), config = budget(735_000))]
+#[bench::absent_200b(args = (B200, Place::Absent), config = budget(1_060))]
+#[bench::absent_2kb(args = (KB2, Place::Absent), config = budget(2_450))]
+#[bench::absent_64kb(args = (KB64, Place::Absent), config = budget(47_500))]
+#[bench::absent_1mb(args = (MB1, Place::Absent), config = budget(730_000))]
 fn extract(work: &'static mut Work) -> bool {
     black_box(work).extract()
 }
@@ -53,19 +53,19 @@ fn extract(work: &'static mut Work) -> bool {
 // Write
 
 #[library_benchmark(setup = unsent)]
-#[bench::b200(args = (B200,), config = budget(4_350))]
-#[bench::kb2(args = (KB2,), config = budget(6_100))]
-#[bench::kb64(args = (KB64,), config = budget(120_000))]
-#[bench::mb1(args = (MB1,), config = budget(1_850_000))]
+#[bench::b200(args = (B200,), config = budget(2_800))]
+#[bench::kb2(args = (KB2,), config = budget(4_550))]
+#[bench::kb64(args = (KB64,), config = budget(115_000))]
+#[bench::mb1(args = (MB1,), config = budget(1_760_000))]
 fn inject(work: &'static mut Work) -> String {
     black_box(work).inject()
 }
 
 #[library_benchmark(setup = unsent)]
-#[bench::b200(args = (B200,), config = budget(3_800))]
-#[bench::kb2(args = (KB2,), config = budget(4_100))]
-#[bench::kb64(args = (KB64,), config = budget(71_500))]
-#[bench::mb1(args = (MB1,), config = budget(1_100_000))]
+#[bench::b200(args = (B200,), config = budget(2_260))]
+#[bench::kb2(args = (KB2,), config = budget(2_600))]
+#[bench::kb64(args = (KB64,), config = budget(68_500))]
+#[bench::mb1(args = (MB1,), config = budget(1_040_000))]
 fn prepend(work: &'static mut Work) -> String {
     black_box(work).prepend()
 }
@@ -73,28 +73,28 @@ fn prepend(work: &'static mut Work) -> String {
 // Relay
 
 #[library_benchmark(setup = relayed)]
-#[bench::b200(args = (B200,), config = budget(5_200))]
-#[bench::kb2(args = (KB2,), config = budget(5_900))]
-#[bench::kb64(args = (KB64,), config = budget(73_000))]
-#[bench::mb1(args = (MB1,), config = budget(1_100_000))]
+#[bench::b200(args = (B200,), config = budget(3_170))]
+#[bench::kb2(args = (KB2,), config = budget(3_920))]
+#[bench::kb64(args = (KB64,), config = budget(70_000))]
+#[bench::mb1(args = (MB1,), config = budget(1_040_000))]
 fn replace(work: &'static mut Work) -> String {
     black_box(work).replace()
 }
 
 #[library_benchmark(setup = relayed)]
-#[bench::b200(args = (B200,), config = budget(3_500))]
-#[bench::kb2(args = (KB2,), config = budget(4_150))]
-#[bench::kb64(args = (KB64,), config = budget(71_500))]
-#[bench::mb1(args = (MB1,), config = budget(1_100_000))]
+#[bench::b200(args = (B200,), config = budget(2_620))]
+#[bench::kb2(args = (KB2,), config = budget(3_330))]
+#[bench::kb64(args = (KB64,), config = budget(69_500))]
+#[bench::mb1(args = (MB1,), config = budget(1_040_000))]
 fn forward(work: &'static mut Work) -> String {
     black_box(work).forward()
 }
 
 #[library_benchmark(setup = relayed)]
-#[bench::b200(args = (B200,), config = budget(3_450))]
-#[bench::kb2(args = (KB2,), config = budget(3_800))]
-#[bench::kb64(args = (KB64,), config = budget(3_800))]
-#[bench::mb1(args = (MB1,), config = budget(3_800))]
+#[bench::b200(args = (B200,), config = budget(2_430))]
+#[bench::kb2(args = (KB2,), config = budget(2_800))]
+#[bench::kb64(args = (KB64,), config = budget(2_800))]
+#[bench::mb1(args = (MB1,), config = budget(2_800))]
 fn reparent_in_place(work: &'static mut Work) -> bool {
     black_box(work).reparent()
 }
@@ -102,9 +102,9 @@ fn reparent_in_place(work: &'static mut Work) -> bool {
 // Typed
 
 #[library_benchmark(setup = value)]
-#[bench::b200(args = (B200,), config = budget(7_300))]
-#[bench::kb2(args = (KB2,), config = budget(32_000))]
-#[bench::kb64(args = (KB64,), config = budget(870_000))]
+#[bench::b200(args = (B200,), config = budget(6_000))]
+#[bench::kb2(args = (KB2,), config = budget(30_000))]
+#[bench::kb64(args = (KB64,), config = budget(885_000))]
 #[bench::mb1(args = (MB1,), config = budget(14_000_000))]
 fn encode((work, event): Value) -> String {
     black_box(work).encode(black_box(event))
@@ -120,10 +120,10 @@ fn plain_encode_alone((_, event): Value) -> String {
 }
 
 #[library_benchmark(setup = received)]
-#[bench::b200(args = (B200, Place::First), config = budget(10_500))]
-#[bench::kb2(args = (KB2, Place::First), config = budget(55_500))]
+#[bench::b200(args = (B200, Place::First), config = budget(9_800))]
+#[bench::kb2(args = (KB2, Place::First), config = budget(50_800))]
 #[bench::kb64(args = (KB64, Place::First), config = budget(1_550_000))]
-#[bench::mb1(args = (MB1, Place::First), config = budget(24_500_000))]
+#[bench::mb1(args = (MB1, Place::First), config = budget(24_300_000))]
 fn decode(work: &'static mut Work) -> Event {
     black_box(work).decode()
 }

@@ -5,9 +5,9 @@ use serde::{Deserialize, Serialize};
 /// Lengths of messages in bytes, without their context.
 pub(crate) const SIZES: [usize; 4] = [B200, KB2, KB64, MB1];
 pub(crate) const B200: usize = 200;
-pub(crate) const KB2: usize = 2 << 10;
-pub(crate) const KB64: usize = 64 << 10;
-pub(crate) const MB1: usize = 1 << 20;
+pub(crate) const KB2: usize = 2_000;
+pub(crate) const KB64: usize = 64_000;
+pub(crate) const MB1: usize = 1_000_000;
 
 pub(crate) const TRACEPARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 

@@ -110,6 +110,15 @@ impl<'a> FieldValue<'a> {
         }
     }
 
+    /// The bytes of the text, for those who would check it again.
+    pub(crate) fn as_bytes(&self) -> &'a [u8] {
+        match self.0 {
+            Repr::Text(text) => text.as_bytes(),
+            Repr::Shared(value) => value.as_bytes(),
+            Repr::Part(part) => part.as_bytes(),
+        }
+    }
+
     /// The value as a header value: a list that is only passed on shares its bytes.
     #[must_use]
     #[inline]

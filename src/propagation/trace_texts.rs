@@ -52,7 +52,7 @@ pub(super) struct TextPart<'a> {
 }
 
 impl<'a> TextPart<'a> {
-    fn as_bytes(self) -> &'a [u8] {
+    pub(super) fn as_bytes(self) -> &'a [u8] {
         self.whole.texts.get(self.start..self.end).unwrap_or_default()
     }
 

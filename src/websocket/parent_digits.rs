@@ -2,7 +2,7 @@
 
 use super::Envelope;
 use super::written::Written;
-use crate::context::{Decision, SpanId, TraceId, TraceParent, decode_hex, encode_hex};
+use crate::context::{Decision, SpanId, TraceId, TraceParent, encode_hex};
 
 /// Where the context at the start of a text names its parent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -23,27 +23,28 @@ impl ParentDigits {
 
     /// Whether these name the parent in the same members as the others.
     pub(super) fn are_where(&self, others: &Self) -> bool {
-        let places = |of: &Self| [of.traceparent, of.sentry_trace[0], of.sentry_trace[1]];
-        places(self).iter().zip(places(others)).all(|(one, other)| one.is_some() == other.is_some())
+        let ([trace, sentry], [other_trace, other_sentry]) =
+            (self.sentry_trace, others.sentry_trace);
+        self.traceparent.is_some() == others.traceparent.is_some()
+            && trace.is_some() == other_trace.is_some()
+            && sentry.is_some() == other_sentry.is_some()
     }
 
     /// Finds them in the context of a text, if it is of the span's trace and has room for its
     /// decision. `None` says nothing about the text but that it is to be read in another way.
     pub(super) fn find(text: &str, written: &Written<'_>, span: &TraceParent) -> Option<Self> {
-        let place = |value: Option<&str>, is_behind: fn(&[u8]) -> bool| {
-            let Some(value) = value else { return Some(None) };
-            let (ids, behind) = value.as_bytes().split_at_checked(IDS)?;
-            let (trace_id, id) = ids.split_at(TRACE_DIGITS);
-            let id = id.strip_prefix(b"-")?;
+        let mut trace_id = [b'-'; TRACE_DIGITS + "-".len()];
+        encode_hex(&span.trace_id().to_bytes(), &mut trace_id[..TRACE_DIGITS]);
+        let place = |ids: Option<&str>, is_behind: fn(&[u8]) -> bool| {
+            let Some(ids) = ids else { return Some(None) };
+            let (of, ids) = ids.as_bytes().split_first_chunk()?;
+            let (id, behind) = ids.split_first_chunk::<DIGITS>()?;
             // Over anything else, digits could make a context or JSON of what is none.
-            let is_usual = u128::from_be_bytes(decode_hex(trace_id)?) == span.trace_id().to_u128()
-                && u64::from_be_bytes(decode_hex(id)?) != 0
-                && is_behind(behind);
+            let is_usual =
+                *of == trace_id && are_digits(id) && *id != [b'0'; DIGITS] && is_behind(behind);
             is_usual.then(|| Some(id.as_ptr().addr() - text.as_ptr().addr()))
         };
-        let is_flags = |flags: &[u8]| {
-            flags.strip_prefix(b"-").is_some_and(|flags| decode_hex::<1>(flags).is_some())
-        };
+        let is_flags = |flags: &[u8]| matches!(*flags, [b'-', a, b] if are_digits(&[a, b]));
         let is_decision: fn(&[u8]) -> bool = match span.sampled() {
             Some(_) => |decision| matches!(decision, b"-0" | b"-1"),
             None => <[u8]>::is_empty,
@@ -87,8 +88,10 @@ const TRACE_DIGITS: usize = 32;
 /// Of the id of a parent.
 const DIGITS: usize = 16;
 
-/// Of the two ids with the dash between them.
-const IDS: usize = TRACE_DIGITS + "-".len() + DIGITS;
+/// Whether all are lower-case hex digits. Without a branch, so that compilers make vector instructions of it.
+fn are_digits<const N: usize>(bytes: &[u8; N]) -> bool {
+    bytes.iter().fold(true, |all, byte| all & matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
 
 #[cfg(test)]
 mod tests {

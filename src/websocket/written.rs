@@ -3,7 +3,7 @@
 
 use memchr::memchr2;
 
-use super::scan::Keys;
+use super::scan::{First, Keys, ends_like_a_value};
 use crate::limits;
 
 /// The members of `_trace` and `_sentry` at the start of an object that has no other context.
@@ -29,34 +29,43 @@ impl<'a> Written<'a> {
             let before = rest.len();
             if let Some(inside) = rest.strip_prefix(r#""_trace":{"#).filter(|_| !walked[0]) {
                 (walked[0], rest) = (true, members(inside, TRACE, &mut found.trace)?);
-            } else {
-                let inside = rest.strip_prefix(r#""_sentry":{"#).filter(|_| !walked[1])?;
+            } else if let Some(inside) = rest.strip_prefix(r#""_sentry":{"#).filter(|_| !walked[1])
+            {
                 (walked[1], rest) = (true, members(inside, SENTRY, &mut found.sentry)?);
+            } else {
+                found.rest = text.get(text.len() - "}".len() - rest.len()..)?;
+                let is_all = walked != [false; 2] && ends_like_a_value(rest);
+                return (is_all && !has_other_key(rest, keys)).then_some(found);
             }
             (before - rest.len() <= max_bytes).then_some(())?;
             if rest.is_empty() {
                 return Some(Self { rest: "}", ..found });
             }
-            let next = rest.strip_prefix(',').filter(|next| next.starts_with('"'))?;
-            if keys.spelled(next.as_bytes(), 0).is_none() {
-                let rest = text.get(text.len() - "}".len() - next.len()..)?;
-                return (!has_late_key(next, keys)).then_some(Self { rest, ..found });
-            }
-            rest = next;
+            rest = rest.strip_prefix(',').filter(|next| next.starts_with('"'))?;
         }
+    }
+
+    /// How many members the context takes.
+    pub(super) fn members(&self) -> usize {
+        usize::from(self.trace != [None; 4]) + usize::from(self.sentry != [None; 2])
     }
 
     /// The text with these members instead of the context. `None` if there are control characters in the
     /// context: without them, the text could be JSON, and now it is not.
-    pub(super) fn replaced(&self, members: &str) -> Option<String> {
+    pub(super) fn replaced<F: First + ?Sized>(&self, members: &F) -> Option<String> {
         // Without a branch, so that compilers make vector instructions of it.
         let is_plain = |text: &str| text.bytes().fold(true, |plain, byte| plain & (byte >= b' '));
-        let comma = if members.is_empty() || self.rest == "}" { "" } else { "," };
-        let values = self.trace.iter().chain(&self.sentry);
-        values
-            .flatten()
-            .all(|value| is_plain(value))
-            .then(|| ["{", members, comma, self.rest].concat())
+        let mut values = self.trace.iter().chain(&self.sentry).flatten();
+        values.all(|value| is_plain(value)).then(|| {
+            let comma = if self.rest == "}" { "" } else { members.comma() };
+            let length = "{".len() + members.bytes() + comma.len() + self.rest.len();
+            let mut out = String::with_capacity(length);
+            out.push('{');
+            members.push_to(&mut out);
+            out.push_str(comma);
+            out.push_str(self.rest);
+            out
+        })
     }
 }
 
@@ -80,15 +89,16 @@ fn members<'a, const N: usize>(
     }
 }
 
-/// Whether a key stands at the end of an object, at any level.
-fn has_late_key(object: &str, keys: &Keys) -> bool {
-    let object = object.as_bytes();
-    let mut from = object.len().saturating_sub(limits::LATE_DUPLICATE_BYTES);
-    while let Some(quote) = keys.opening(object, from) {
-        if keys.spelled(object, quote).is_some() {
+/// Whether a key stands at the start of members, or at their end at any level.
+fn has_other_key(members: &str, keys: &Keys) -> bool {
+    let members = members.as_bytes();
+    let late = members.len().saturating_sub(limits::LATE_DUPLICATE_BYTES);
+    let mut quote = if keys.may_begin(members) { Some(0) } else { keys.opening(members, late) };
+    while let Some(at) = quote {
+        if keys.spelled(members, at).is_some() {
             return true;
         }
-        from = quote + 1;
+        quote = keys.opening(members, late.max(at + 1));
     }
     false
 }

@@ -102,7 +102,9 @@ pub fn replaced(model: &Model, text: &str, headers: &[(&str, &str)]) -> String {
         let old: Vec<_> = old.into_iter().map(|(_, member)| member).collect();
         return parsed.rewrite(&members(model.write, headers), &old);
     }
-    added(model.write, &removed(model.read, text), headers)
+    // Once more for what was hidden by it.
+    let bare = removed(model.read, &removed(model.read, text));
+    added(model.write, &bare, headers)
 }
 
 /// Whether nothing of it stands in somebody else's object.

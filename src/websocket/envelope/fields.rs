@@ -27,6 +27,13 @@ impl<'a> ReadFields<'a> {
         }
     }
 
+    /// Takes texts in which JSON escapes nothing.
+    pub(super) fn take(&mut self, texts: FieldTexts<'a>) {
+        for (slot, text) in self.values.iter_mut().zip(texts) {
+            *slot = slot.take().or(text.map(Cow::Borrowed));
+        }
+    }
+
     pub(super) fn refuse(&mut self, field: Field, rule: Rule) {
         self.refused.push(ParseError::new(field, rule));
     }
@@ -60,47 +67,82 @@ fn text(value: &str) -> Option<Cow<'_, str>> {
 }
 
 /// The fields to be written, as the inside of JSON texts.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct WrittenFields {
-    escaped: String,
+    /// What names a parent. It has a place of its own, since most contexts are nothing else, and so
+    /// need no allocation.
+    parents: [u8; PARENT_BYTES],
+    lists: String,
     values: [Option<Range<usize>>; CARRIED.len()],
 }
 
+/// The texts of [`CARRIED`].
+pub(super) type FieldTexts<'a> = [Option<&'a str>; CARRIED.len()];
+
 impl WrittenFields {
-    pub(super) fn get(&self, field: Field) -> Option<&str> {
-        self.escaped.get(self.values.get(slot(field)?)?.clone()?)
+    /// The texts, which are checked here once.
+    pub(super) fn texts(&self) -> FieldTexts<'_> {
+        let parents = str::from_utf8(&self.parents).unwrap_or_default();
+        let [traceparent, tracestate, sentry_trace, baggage] = &self.values;
+        [
+            part(parents, traceparent),
+            part(&self.lists, tracestate),
+            part(parents, sentry_trace),
+            part(&self.lists, baggage),
+        ]
+    }
+
+    /// A length that no context exceeds, whatever the placement.
+    pub(super) fn most_bytes(&self) -> usize {
+        // One object may have `trace` and `sentry-trace`.
+        2 * self.values.iter().flatten().map(Range::len).sum::<usize>() + NAME_BYTES
     }
 
     pub(super) fn is_empty(&self) -> bool {
         self.values.iter().all(Option::is_none)
     }
+}
 
-    /// Room for all of them in two placements with their names, which is what most write.
-    pub(super) fn usual_bytes(&self) -> usize {
-        2 * self.escaped.len() + USUAL_NAME_BYTES
+impl Default for WrittenFields {
+    fn default() -> Self {
+        Self { parents: [b' '; PARENT_BYTES], lists: String::new(), values: <_>::default() }
     }
 }
 
 impl Injector for WrittenFields {
     fn set(&mut self, field: Field, value: FieldValue<'_>) {
-        let Some(slot) = slot(field).and_then(|slot| self.values.get_mut(slot)) else { return };
-        let start = self.escaped.len();
-        if start == 0 {
-            self.escaped.reserve(USUAL_PARENT_BYTES);
-        }
-        push_escaped(value.as_str(), &mut self.escaped);
-        *slot = Some(start..self.escaped.len());
+        let Some(slot) = slot(field) else { return };
+        self.values[slot] = match field {
+            Field::TraceParent => put(&mut self.parents, 0, value.as_bytes()),
+            Field::SentryTrace => put(&mut self.parents, SENTRY_TRACE, value.as_bytes()),
+            _ => {
+                let start = self.lists.len();
+                push_escaped(value.as_str(), &mut self.lists);
+                Some(start..self.lists.len())
+            }
+        };
     }
 
     fn remove(&mut self, field: Field) {
-        if let Some(slot) = slot(field).and_then(|slot| self.values.get_mut(slot)) {
-            *slot = None;
+        if let Some(slot) = slot(field) {
+            self.values[slot] = None;
         }
     }
 
     fn is_empty(&self) -> bool {
         self.is_empty()
     }
+}
+
+fn part<'a>(texts: &'a str, range: &Option<Range<usize>>) -> Option<&'a str> {
+    texts.get(range.clone()?)
+}
+
+/// Ids and dashes, of which JSON escapes none.
+fn put(parents: &mut [u8], at: usize, value: &[u8]) -> Option<Range<usize>> {
+    let range = at..at + value.len();
+    parents.get_mut(range.clone())?.copy_from_slice(value);
+    Some(range)
 }
 
 /// Visible ASCII, spaces and tabs, of which JSON escapes three.
@@ -118,16 +160,24 @@ fn push_escaped(mut text: &str, out: &mut String) {
     out.push_str(text);
 }
 
-/// `traceparent` and `sentry-trace`.
-const USUAL_PARENT_BYTES: usize = 128;
+/// More than the names of all fields take, with all signs around them.
+const NAME_BYTES: usize = 128;
 
-/// Names, quotation marks, colons, commas and braces of `_trace` and `_sentry`.
-const USUAL_NAME_BYTES: usize = 128;
+/// Room for a `traceparent`, and behind it for a `sentry-trace`.
+const PARENT_BYTES: usize = 112;
+const SENTRY_TRACE: usize = 56;
 
 /// The fields that have a place in a message.
 const CARRIED: [Field; 4] =
     [Field::TraceParent, Field::TraceState, Field::SentryTrace, Field::Baggage];
 
-fn slot(field: Field) -> Option<usize> {
-    CARRIED.iter().position(|carried| *carried == field)
+/// The place of a field in [`CARRIED`].
+pub(super) fn slot(field: Field) -> Option<usize> {
+    match field {
+        Field::TraceParent => Some(0),
+        Field::TraceState => Some(1),
+        Field::SentryTrace => Some(2),
+        Field::Baggage => Some(3),
+        _ => None,
+    }
 }

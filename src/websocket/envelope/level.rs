@@ -1,10 +1,12 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use super::fields::{ReadFields, WrittenFields};
+use memchr::memchr2;
+
+use super::fields::{FieldTexts, ReadFields, slot};
 use super::placement::{Fields, Placement};
 use crate::propagation::{Field, Rule};
-use crate::websocket::scan::{Keys, Member, Object};
+use crate::websocket::scan::{First, Keys, Member, Object};
 
 /// The members of one object that have to do with contexts, and of the objects inside it.
 #[derive(Clone, Debug)]
@@ -17,8 +19,9 @@ pub(super) struct Level {
 #[derive(Clone, Debug)]
 struct Known {
     name: String,
-    /// The name as JSON writes it, with quotation marks.
-    quoted: String,
+    /// What is written before the inside of its value: the name as JSON has it, a colon, and the
+    /// quotation mark or brace that opens the value.
+    lead: String,
     role: Role,
     /// What stands inside it.
     inner: Level,
@@ -58,8 +61,9 @@ impl Level {
     /// Adds a member and gives what stands inside it. The first role of a name is the one that counts.
     pub(super) fn add(&mut self, name: &str, role: Role) -> &mut Self {
         let at = self.known.iter().position(|known| known.name == name).unwrap_or_else(|| {
-            let (quoted, inner) = (serde_json::Value::from(name).to_string(), Self::empty());
-            self.known.push(Known { name: name.to_owned(), quoted, role, inner });
+            let opening = if matches!(role, Role::Field(_)) { '"' } else { '{' };
+            let lead = format!("{}:{opening}", serde_json::Value::from(name));
+            self.known.push(Known { name: name.to_owned(), lead, role, inner: Self::empty() });
             self.keys = Keys::new(self.known.iter().map(|known| known.name.as_str()));
             self.known.len() - 1
         });
@@ -103,10 +107,33 @@ impl Level {
                 Role::Context if value.len() > max_bytes => {
                     fields.refuse(known.inner.first_field(), Rule::Tr4);
                 }
-                Role::Context if Object::open(value).is_none() => {
-                    fields.refuse(known.inner.first_field(), Rule::Ms4);
-                }
-                Role::Context => known.inner.read(value, max_bytes, fields),
+                Role::Context => match known.inner.written_in(value) {
+                    Some(texts) => fields.take(texts),
+                    None if Object::open(value).is_none() => {
+                        fields.refuse(known.inner.first_field(), Rule::Ms4);
+                    }
+                    None => known.inner.read(value, max_bytes, fields),
+                },
+            }
+        }
+    }
+
+    /// The fields of an object that is written as it is here, which is read by one walk. `None` says
+    /// nothing about it but that it is to be read in another way.
+    fn written_in<'a>(&self, object: &'a str) -> Option<FieldTexts<'a>> {
+        let mut texts = FieldTexts::default();
+        let mut rest = object.strip_prefix('{')?;
+        loop {
+            let mut known = self.known.iter();
+            let (known, inside) =
+                known.find_map(|known| Some((known, rest.strip_prefix(known.lead.as_str())?)))?;
+            let Role::Field(field) = known.role else { return None };
+            let (value, behind) = inside.split_at(memchr2(b'"', b'\\', inside.as_bytes())?);
+            let is_first = texts.get_mut(slot(field)?)?.replace(value).is_none();
+            rest = behind.strip_prefix('"').filter(|_| is_first)?;
+            match rest.strip_prefix(',') {
+                Some(next) => rest = next,
+                None => return (rest == "}").then_some(texts),
             }
         }
     }
@@ -163,7 +190,7 @@ impl Level {
 
     /// A text that has no context, with one. Members that are something else than an object where a
     /// path wants one stay as they are.
-    pub(super) fn added<'a>(&self, text: &'a str, fields: &WrittenFields) -> Cow<'a, str> {
+    pub(super) fn added<'a>(&self, text: &'a str, texts: &FieldTexts<'_>) -> Cow<'a, str> {
         let Some(object) = Object::open(text) else { return Cow::Borrowed(text) };
         let members = object.members(&self.keys);
         let (mut first, mut edits) = (String::new(), Vec::new());
@@ -171,10 +198,10 @@ impl Level {
             match last(&members, at) {
                 None => {
                     let any = !first.is_empty();
-                    known.push(fields, any, &mut first);
+                    known.push(texts, any, &mut first);
                 }
                 Some(value) if known.role == Role::Object => {
-                    if let Cow::Owned(new) = known.inner.added(value, fields) {
+                    if let Cow::Owned(new) = known.inner.added(value, texts) {
                         edits.push((range(text, value), new));
                     }
                 }
@@ -184,57 +211,69 @@ impl Level {
         if edits.is_empty() {
             return match first.is_empty() {
                 true => Cow::Borrowed(text),
-                false => Cow::Owned(object.rewrite(&first, &[])),
+                false => Cow::Owned(object.rewrite(first.as_str(), &[])),
             };
         }
         let text = edited(text, edits);
-        let rewritten = Object::open(&text).map(|object| object.rewrite(&first, &[]));
+        let rewritten = Object::open(&text).map(|object| object.rewrite(first.as_str(), &[]));
         Cow::Owned(rewritten.unwrap_or(text))
     }
 
-    /// What is written into an object that has none of these members: text without braces.
-    pub(super) fn members(&self, fields: &WrittenFields) -> String {
-        let mut members = String::with_capacity(fields.usual_bytes());
-        self.push_members(fields, &mut members);
-        members
+    /// What is written into an object that has none of these members.
+    pub(super) fn members<'a>(&'a self, texts: &'a FieldTexts<'a>) -> Members<'a> {
+        Members { level: self, texts, bytes: self.bytes(texts).saturating_sub(",".len()) }
     }
 
-    /// Whether there is one.
-    fn push_members(&self, fields: &WrittenFields, out: &mut String) -> bool {
-        self.known.iter().fold(false, |any, known| known.push(fields, any, out) | any)
+    /// How much is written, with a comma behind each member.
+    fn bytes(&self, texts: &FieldTexts<'_>) -> usize {
+        self.known.iter().map(|known| known.bytes(texts)).sum()
+    }
+
+    /// Whether there is something to say.
+    fn push(&self, texts: &FieldTexts<'_>, out: &mut String) -> bool {
+        self.known.iter().fold(false, |any, known| known.push(texts, any, out) | any)
     }
 
     /// Whether every context is short enough to be read again.
-    pub(super) fn fit(&self, fields: &WrittenFields, max_bytes: usize) -> bool {
-        let lengths = self.known.iter().filter_map(|known| match known.role {
-            Role::Field(field) => {
-                Some(known.quoted.len() + r#":"","#.len() + fields.get(field)?.len())
-            }
-            _ => None,
-        });
+    pub(super) fn fit(&self, texts: &FieldTexts<'_>, max_bytes: usize) -> bool {
+        let fields = self.known.iter().filter(|known| matches!(known.role, Role::Field(_)));
         // Braces take one byte more than the comma that is counted too much.
-        let fits = lengths.sum::<usize>() < max_bytes || !self.has_fields();
-        fits && self.known.iter().all(|known| known.inner.fit(fields, max_bytes))
+        let fits = fields.map(|known| known.bytes(texts)).sum::<usize>() < max_bytes;
+        (fits || !self.has_fields())
+            && self.known.iter().all(|known| known.inner.fit(texts, max_bytes))
     }
 }
 
 impl Known {
+    /// How long the member is, with a comma behind it; 0 if there is nothing to say in it.
+    fn bytes(&self, texts: &FieldTexts<'_>) -> usize {
+        match self.role {
+            Role::Field(field) => {
+                text(texts, field).map_or(0, |value| self.lead.len() + value.len() + r#"","#.len())
+            }
+            Role::Context | Role::Object => match self.inner.bytes(texts) {
+                0 => 0,
+                inside => self.lead.len() + inside - ",".len() + "},".len(),
+            },
+        }
+    }
+
     /// Adds the member, behind a comma if it is not the first, and tells whether there was something to
     /// say in it.
-    fn push(&self, fields: &WrittenFields, comma: bool, out: &mut String) -> bool {
+    fn push(&self, texts: &FieldTexts<'_>, comma: bool, out: &mut String) -> bool {
         let start = out.len();
-        out.push_str(if comma { "," } else { "" });
-        out.push_str(&self.quoted);
-        out.push(':');
+        if comma {
+            out.push(',');
+        }
         let says = match self.role {
-            Role::Field(field) => fields.get(field).map(|value| {
-                out.push('"');
+            Role::Field(field) => text(texts, field).map(|value| {
+                out.push_str(&self.lead);
                 out.push_str(value);
                 out.push('"');
             }),
             Role::Context | Role::Object => {
-                out.push('{');
-                self.inner.push_members(fields, out).then(|| out.push('}'))
+                out.push_str(&self.lead);
+                self.inner.push(texts, out).then(|| out.push('}'))
             }
         };
         if says.is_none() {
@@ -242,6 +281,28 @@ impl Known {
         }
         says.is_some()
     }
+}
+
+/// The members of a level that have something to say.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Members<'a> {
+    level: &'a Level,
+    texts: &'a FieldTexts<'a>,
+    bytes: usize,
+}
+
+impl First for Members<'_> {
+    fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    fn push_to(&self, out: &mut String) {
+        self.level.push(self.texts, out);
+    }
+}
+
+fn text<'a>(texts: &FieldTexts<'a>, field: Field) -> Option<&'a str> {
+    *texts.get(slot(field)?)?
 }
 
 /// The value of the last member with a key, which is the one that counts.

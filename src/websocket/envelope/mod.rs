@@ -1,14 +1,16 @@
 use std::borrow::Cow;
+use std::cell::OnceCell;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::scan::Object;
+use super::scan::{First, Object};
 use super::written::Written;
 use crate::context::TraceContext;
 use crate::limits;
 use crate::propagation::{Extraction, Field, Injector, Propagator};
 
+mod behind_context;
 mod fields;
 mod level;
 mod placement;
@@ -16,7 +18,7 @@ mod typed;
 
 pub use placement::Placement;
 
-use fields::{ReadFields, WrittenFields};
+use fields::{FieldTexts, ReadFields, WrittenFields};
 use level::Level;
 
 /// Carries a [`TraceContext`] inside JSON texts.
@@ -117,7 +119,7 @@ impl Envelope {
     ) -> Result<String, serde_json::Error> {
         let (text, is_free) = typed::to_string(value, &|name| self.read.knows(name))?;
         if is_free && self.write.is_flat() {
-            return Ok(with_first(text, self.write.members(&self.fields(context))));
+            return Ok(with_first(text, &self.write.members(&self.fields(context).texts())));
         }
         Ok(match self.inject(&text, context) {
             Cow::Owned(sent) => sent,
@@ -135,19 +137,30 @@ impl Envelope {
         &self,
         text: &str,
     ) -> Result<(T, Extraction), serde_json::Error> {
-        let extraction = self.extract(text);
-        Ok((serde_json::from_str(&self.strip(text))?, extraction))
+        let Some(written) = self.written(text) else {
+            let value = serde_json::from_str(&self.read.removed(text))?;
+            return Ok((value, self.extraction(self.searched(text))));
+        };
+        let value = behind_context::from_str(text, &written, &OnceCell::new())?;
+        Ok((value, self.extraction(ReadFields::from(written))))
     }
 
     /// Reads the context of a text. A text without one, or that is no JSON object, gives an empty
     /// extraction.
     #[must_use]
     pub fn extract(&self, text: &str) -> Extraction {
-        let mut fields = self.written(text).map(ReadFields::from).unwrap_or_else(|| {
-            let mut fields = ReadFields::default();
-            self.read.read(text, self.max_context_bytes, &mut fields);
-            fields
-        });
+        let fields = self.written(text).map(ReadFields::from);
+        self.extraction(fields.unwrap_or_else(|| self.searched(text)))
+    }
+
+    /// What is found in a text that may have a context anywhere.
+    fn searched<'a>(&self, text: &'a str) -> ReadFields<'a> {
+        let mut fields = ReadFields::default();
+        self.read.read(text, self.max_context_bytes, &mut fields);
+        fields
+    }
+
+    fn extraction(&self, mut fields: ReadFields<'_>) -> Extraction {
         let mut extraction = self.propagator.extract(&fields);
         extraction.refused.append(&mut fields.refused);
         extraction.refused.truncate(limits::REFUSALS);
@@ -158,20 +171,20 @@ impl Envelope {
     /// the text is searched; see [`Envelope::prepend`].
     #[must_use]
     pub fn inject<'a>(&self, text: &'a str, context: &TraceContext) -> Cow<'a, str> {
-        self.injected(text, &self.fields(context))
+        self.injected(text, &self.fields(context).texts())
     }
 
-    fn injected<'a>(&self, text: &'a str, fields: &WrittenFields) -> Cow<'a, str> {
-        if fields.is_empty() {
+    fn injected<'a>(&self, text: &'a str, texts: &FieldTexts<'_>) -> Cow<'a, str> {
+        if texts.iter().all(Option::is_none) {
             return Cow::Borrowed(text);
         }
         let Some(object) = Object::open(text) else { return Cow::Borrowed(text) };
         if self.write.is_flat() && self.read.members_of(&object).is_empty() {
-            return Cow::Owned(object.rewrite(&self.write.members(fields), &[]));
+            return Cow::Owned(object.rewrite(&self.write.members(texts), &[]));
         }
         match self.read.stands_in(text) {
             true => Cow::Borrowed(text),
-            false => self.write.added(text, fields),
+            false => self.write.added(text, texts),
         }
     }
 
@@ -180,11 +193,12 @@ impl Envelope {
     #[must_use]
     pub fn prepend<'a>(&self, text: &'a str, context: &TraceContext) -> Cow<'a, str> {
         let fields = self.fields(context);
+        let texts = fields.texts();
         match Object::open(text) {
             Some(object) if !fields.is_empty() && self.write.is_flat() => {
-                Cow::Owned(object.rewrite(&self.write.members(&fields), &[]))
+                Cow::Owned(object.rewrite(&self.write.members(&texts), &[]))
             }
-            _ => self.injected(text, &fields),
+            _ => self.injected(text, &texts),
         }
     }
 
@@ -192,23 +206,28 @@ impl Envelope {
     /// its own span becomes the next hop's parent (rule MS-7). An empty context removes it.
     #[must_use]
     pub fn replace<'a>(&self, text: &'a str, context: &TraceContext) -> Cow<'a, str> {
-        let Some(object) = Object::open(text) else { return Cow::Borrowed(text) };
         let fields = self.fields(context);
+        let texts = fields.texts();
+        let first = self.write.members(&texts);
         let written = self.written(text).filter(|_| self.write.is_flat());
-        if let Some(sent) = written.and_then(|old| old.replaced(&self.write.members(&fields))) {
+        if let Some(sent) = written.and_then(|old| old.replaced(&first)) {
             return Cow::Owned(sent);
         }
+        let Some(object) = Object::open(text) else { return Cow::Borrowed(text) };
         let old = self.read.members_of(&object);
         if self.write.is_flat() && self.read.are_flat(&old) {
-            let first = self.write.members(&fields);
             return match first.is_empty() && old.is_empty() {
                 true => Cow::Borrowed(text),
                 false => Cow::Owned(object.rewrite(&first, &old)),
             };
         }
         match self.strip(text) {
-            Cow::Borrowed(text) => self.write.added(text, &fields),
-            Cow::Owned(text) => Cow::Owned(self.write.added(&text, &fields).into_owned()),
+            Cow::Borrowed(text) => self.write.added(text, &texts),
+            // What a context at the start has hidden is found as soon as that is gone, and would keep
+            // its place.
+            Cow::Owned(text) => {
+                Cow::Owned(self.write.added(&self.strip(&text), &texts).into_owned())
+            }
         }
     }
 
@@ -227,8 +246,6 @@ impl Envelope {
 
     /// The context at the start of a text, if it is written as this envelope may have written it.
     pub(super) fn written<'a>(&self, text: &'a str) -> Option<Written<'a>> {
-        // What is cut off may begin well.
-        Object::open(text)?;
         Written::find(text, self.read.keys(), self.max_context_bytes)
     }
 
@@ -239,24 +256,31 @@ impl Envelope {
         // What is cut off at the limit should be the application's, not the trace's: a reader would
         // refuse the whole.
         for field in [Field::Baggage, Field::TraceState] {
-            if self.write.fit(&fields, self.max_context_bytes) {
+            if self.fit(&fields) {
                 return fields;
             }
             fields.remove(field);
         }
-        match self.write.fit(&fields, self.max_context_bytes) {
+        match self.fit(&fields) {
             true => fields,
             false => WrittenFields::default(),
         }
+    }
+
+    fn fit(&self, fields: &WrittenFields) -> bool {
+        fields.most_bytes() <= self.max_context_bytes
+            || self.write.fit(&fields.texts(), self.max_context_bytes)
     }
 }
 
 /// The text of a struct with these members first. In place, since a second text of that size costs more
 /// than to move the first.
-fn with_first(mut text: String, mut members: String) -> String {
+fn with_first(mut text: String, members: &impl First) -> String {
     if !members.is_empty() && text.starts_with('{') {
-        members.push_str(if text == "{}" { "" } else { "," });
-        text.insert_str(1, &members);
+        let mut first = String::with_capacity(members.bytes() + ",".len());
+        members.push_to(&mut first);
+        first.push_str(if text == "{}" { "" } else { "," });
+        text.insert_str(1, &first);
     }
     text
 }
@@ -426,6 +450,20 @@ mod tests {
             format!(r#"{{"traceparent":"{PARENT}","sentry-trace":"{SENTRY}","a":1}}"#)
         );
         assert_eq!(own.strip(&sent), r#"{"a":1}"#);
+    }
+
+    #[test]
+    fn ms_7_a_context_that_was_hidden_by_the_one_at_the_start_is_replaced_too() {
+        let long = "x".repeat(2 * limits::LATE_DUPLICATE_BYTES);
+        let other = PARENT.replace("b7ad", "c7ad");
+        let text = format!(
+            r#"{{"headers":{{"traceparent":"{PARENT}"}},"a":"{long}","headers":{{"traceparent":"{other}"}},"b":"{long}"}}"#
+        );
+        let own: TraceParent = PARENT.replace("b7ad", "d7ad").parse().unwrap();
+        let envelope = Envelope::json().write([Placement::path(["headers"])]);
+        let sent = envelope.replace(&text, &own.into()).into_owned();
+        assert_eq!(envelope.extract(&sent).context.parent(), Some(&own));
+        assert!(!sent.contains(&other));
     }
 
     #[test]

@@ -26,6 +26,11 @@ impl Keys {
         self.openings.next(text, from)
     }
 
+    /// Whether one of the keys may stand at the start of the text.
+    pub(in crate::websocket) fn may_begin(&self, text: &[u8]) -> bool {
+        self.openings.is_at_start(text)
+    }
+
     /// Which key stands in the string that begins with this quotation mark, and where the string ends.
     pub(in crate::websocket) fn spelled(
         &self,

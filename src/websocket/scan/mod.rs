@@ -18,6 +18,7 @@ mod search;
 mod tests;
 
 pub(super) use keys::Keys;
+pub(super) use rewrite::First;
 use search::Search;
 #[cfg(test)]
 use tests::look;
@@ -63,12 +64,10 @@ impl<'a> Object<'a> {
 
     fn begins_and_ends_well(&self) -> bool {
         let first = self.behind_white_space(self.open);
-        let last = self.text.get(self.open..self.close).unwrap_or_default();
-        match last.trim_end_matches(WHITE_SPACE).as_bytes().last() {
-            // The last letters of `true`, `false` and `null` are among them.
-            Some(b'"' | b'}' | b']' | b'0'..=b'9' | b'e' | b'l') => self.byte(first) == Some(b'"'),
-            Some(_) => false,
-            None => true,
+        let inside = self.text.get(self.open..self.close).unwrap_or_default();
+        match inside.trim_end_matches(WHITE_SPACE).is_empty() {
+            true => true,
+            false => self.byte(first) == Some(b'"') && ends_like_a_value(inside),
         }
     }
 
@@ -101,6 +100,13 @@ impl<'a> Object<'a> {
     fn byte(&self, at: usize) -> Option<u8> {
         self.text.as_bytes().get(at).copied()
     }
+}
+
+/// Whether the last sign but white space may be that of a value.
+pub(super) fn ends_like_a_value(text: &str) -> bool {
+    let last = text.trim_end_matches(WHITE_SPACE).as_bytes().last();
+    // The last letters of `true`, `false` and `null` are among them.
+    matches!(last, Some(b'"' | b'}' | b']' | b'0'..=b'9' | b'e' | b'l'))
 }
 
 const BYTE_ORDER_MARK: char = '\u{feff}';

@@ -37,6 +37,16 @@ impl Openings {
         look(found.unwrap_or(text.len()).saturating_sub(from));
         found
     }
+
+    /// Whether the text begins with one.
+    pub(super) fn is_at_start(self, text: &[u8]) -> bool {
+        let [mark, next, ..] = *text else { return false };
+        match self {
+            Self::Two(bytes) => is_opening(mark, next, bytes),
+            Self::Four(bytes) => is_opening(mark, next, bytes),
+            Self::Any => mark == b'"',
+        }
+    }
 }
 
 fn next<const N: usize>(text: &[u8], from: usize, bytes: [u8; N]) -> Option<usize> {

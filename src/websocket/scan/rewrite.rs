@@ -2,27 +2,62 @@
 
 use super::{Member, Object, WHITE_SPACE};
 
+/// Members, without braces, that are written at the start of an object.
+pub(in crate::websocket) trait First {
+    /// How long they are.
+    fn bytes(&self) -> usize;
+
+    fn push_to(&self, out: &mut String);
+
+    fn is_empty(&self) -> bool {
+        self.bytes() == 0
+    }
+
+    /// What stands between them and the next member.
+    fn comma(&self) -> &'static str {
+        if self.is_empty() { "" } else { "," }
+    }
+}
+
+impl First for str {
+    fn bytes(&self) -> usize {
+        self.len()
+    }
+
+    fn push_to(&self, out: &mut String) {
+        out.push_str(self);
+    }
+}
+
 impl Object<'_> {
-    /// The text with `first` (members without braces) at the start of the object and without the members
-    /// `gone`, which are in the order of the text. Every other byte stays, but for the comma and the white
-    /// space that bound a removed member to the one before it.
-    pub(in crate::websocket) fn rewrite(&self, first: &str, gone: &[Member<'_>]) -> String {
-        let mut length = 0;
-        self.pieces(first, gone, |piece| length += piece.len());
+    /// The text with `first` at the start of the object and without the members `gone`, which are in the
+    /// order of the text. Every other byte stays, but for the comma and the white space that bound a removed
+    /// member to the one before it.
+    pub(in crate::websocket) fn rewrite<F: First + ?Sized>(
+        &self,
+        first: &F,
+        gone: &[Member<'_>],
+    ) -> String {
+        let mut length = self.open + first.bytes();
+        self.behind_first(first.comma(), gone, |piece| length += piece.len());
         let mut out = String::with_capacity(length);
-        self.pieces(first, gone, |piece| out.push_str(piece));
+        out.push_str(self.slice(0, self.open));
+        first.push_to(&mut out);
+        self.behind_first(first.comma(), gone, |piece| out.push_str(piece));
         out
     }
 
     /// Whether there is nothing but white space between the braces.
     pub(in crate::websocket) fn is_empty(&self) -> bool {
-        self.behind_comma(self.open).is_none()
+        self.behind_white_space(self.open) == self.close
     }
 
-    fn pieces(&self, first: &str, gone: &[Member<'_>], mut piece: impl FnMut(&str)) {
-        piece(self.slice(0, self.open));
-        piece(first);
-        let mut comma = if first.is_empty() { "" } else { "," };
+    fn behind_first(
+        &self,
+        mut comma: &'static str,
+        gone: &[Member<'_>],
+        mut piece: impl FnMut(&str),
+    ) {
         let mut keep = |from, to| {
             let run = self.slice(from, to);
             if !run.is_empty() {

@@ -17,7 +17,7 @@ mod subject;
 /// How often to build, and what to do beside printing the tables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Options {
-    /// Builds of each, in turns.
+    /// Builds of each, in turns. With none, crates are counted alone.
     pub(crate) rounds: u32,
     pub(crate) write_docs: bool,
 }
@@ -47,7 +47,10 @@ pub(crate) fn run(root: &Path, options: Options) -> Result<(), StepError> {
             println!("round {round} of {}: {}", options.rounds, built.head);
             // A target folder has hundreds of megabytes: there is one at a time.
             match Scratch::new(root, subject)?.build() {
-                Ok(cpu) => built.cpu.push(cpu),
+                Ok(cpu) => {
+                    println!("{:.1} s of processors", cpu.as_secs_f64());
+                    built.cpu.push(cpu);
+                }
                 Err(error) if subject.is_ours() => return Err(error),
                 Err(error) => println!("{error}"),
             }

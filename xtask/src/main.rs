@@ -69,8 +69,8 @@ Commands:
                    docs/peers-messages.md
   peers --builds [--rounds <n>] [--write-docs]
                    Count the crates that this library and others bring, by features, and build each from
-                   nothing, n times in turns (1). Fails nothing by what it takes; --write-docs writes
-                   docs/peers-builds.md
+                   nothing, n times in turns (1; with 0, it only counts). Fails nothing by what it
+                   takes; --write-docs writes docs/peers-builds.md
   api [--write-docs]
                    List the public API, and fail if docs/api says otherwise; --write-docs writes it
                    anew. Builds cargo-public-api the first time
@@ -213,7 +213,7 @@ fn rounds(given: &[String]) -> Result<(Vec<String>, Option<u32>), String> {
         return Ok((others, None));
     };
     let number = given.get(at + 1).and_then(|number| number.parse().ok());
-    let number = number.filter(|number| *number > 0).ok_or("`--rounds` takes a number above 0")?;
+    let number = number.ok_or("`--rounds` takes a number")?;
     others.drain(at..at + 2);
     Ok((others, Some(number)))
 }
@@ -313,6 +313,7 @@ mod tests {
             |rounds, write_docs| Ok(Request::Builds(builds::Options { rounds, write_docs }));
         assert_eq!(parsed("peers --builds"), builds(1, false));
         assert_eq!(parsed("peers --rounds 3 --write-docs --builds"), builds(3, true));
+        assert_eq!(parsed("peers --builds --rounds 0"), builds(0, false));
     }
 
     #[test]
@@ -350,8 +351,8 @@ mod tests {
             ("peers --cases", "`--cases`"),
             ("peers --rounds 3", "`--builds`"),
             ("peers --loopback --rounds 3", "`--builds`"),
-            ("peers --builds --rounds 0", "above 0"),
-            ("peers --builds --rounds", "above 0"),
+            ("peers --builds --rounds few", "a number"),
+            ("peers --builds --rounds", "a number"),
             ("peers --loopback --scenarios", "one of"),
             ("peers --builds --messages", "one of"),
             ("peers --messages --loopback", "one of"),

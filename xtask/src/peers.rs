@@ -268,14 +268,17 @@ mod tests {
             allocate(&mut counts, (PEERS, "text_map"), row, 7);
         }
         let block = readme::block(Path::new("."), &counts, "Counted today;").unwrap();
-        let usual = "OpenTelemetry 900 / 0 x3.0 [1]";
+        let usual = "OpenTelemetry 900 / 0 x3.0 [2]";
         let parse = cells(&block, "parse `traceparent`");
-        assert_eq!(parse[1..], ["300 / 0", "Sentry 600 / 0 x2.0 [2]", usual]);
+        assert_eq!(parse[1..], ["300 / 0", "Sentry 600 / 0 x2.0 [1]", usual]);
         let extract = cells(&block, "extract all three headers");
         assert_eq!(extract[2..], ["OpenTelemetry 3,000 / 7 x10", "the same"]);
         assert_eq!(cells(&block, "server, propagate only")[2..], ["–", "–"]);
-        assert!(block.contains("\n- [2]: its own header"), "{block}");
-        assert!(block.ends_with("\nCounted today; OpenTelemetry ?, Sentry ?.\n"), "{block}");
+        assert!(block.contains("\n- [1]: its own header"), "{block}");
+        assert!(
+            block.ends_with("\nCounted today; sentry-core ?, opentelemetry_sdk ?.\n"),
+            "{block}"
+        );
     }
 
     #[test]

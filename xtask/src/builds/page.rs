@@ -34,7 +34,7 @@ pub(super) fn page(
     for (subject, built) in subjects.iter().zip(built) {
         let same = find(subject.beside)?;
         let (head, crates) = (built.head.clone(), built.crates.to_string());
-        let ratio = ratio(built, same);
+        let ratio = if rounds == 0 { "–".to_owned() } else { ratio(built, same) };
         if subject.is_ours() {
             sets.push([head, crates, ratio]);
         } else {
@@ -43,7 +43,11 @@ pub(super) fn page(
     }
     let sets = markdown(["features", "crates", "cold build"], &sets);
     let others = markdown(["crate", "crates", "ours", "crates of ours", "cold build"], &others);
-    let rounds = if rounds == 1 { "once".to_owned() } else { format!("{rounds} times, in turns") };
+    let rounds = match rounds {
+        0 => "Nothing was built in this run.".to_owned(),
+        1 => "Each was built once.".to_owned(),
+        rounds => format!("Each was built {rounds} times, in turns: the median."),
+    };
     let introduction = INTRODUCTION.replace("ROUNDS", &rounds).replace("RUSTC", rustc);
     Ok(format!(
         "{introduction}\n## This library\n\nBuilds are compared with {HTTP}.\n\n{sets}\n{OTHERS}{others}"
@@ -75,8 +79,8 @@ fails by them.
 - *Crates*: all that cargo compiles for this platform, by `cargo tree --edges normal,build`, procedural
   macros and build scripts' dependencies among them, each version once, the crate itself included.
 - *Cold build*: processor time of `cargo build` in the dev profile, from an empty target folder, of a
-  crate that does nothing but depend on this one; built ROUNDS. A ratio: above 1, it takes longer. What is
-  downloaded was there before. By RUSTC.
+  crate that does nothing but depend on this one. A ratio: above 1, it takes longer. What is downloaded
+  was there before. ROUNDS RUSTC.
 
 Versions are those of the lock files in this repository.
 ";
@@ -124,7 +128,19 @@ mod tests {
         let sentry = row("sentry-tower, `axum-matched-path`");
         assert_eq!(sentry[1..], ["7", "`axum`", "7", "1.50"]);
         assert_eq!(row("datadog-opentelemetry").last(), Some(&"does not build"));
-        assert!(page.contains("built 3 times, in turns."), "{page}");
+        assert!(page.contains("built 3 times, in turns: the median. rustc 1.0.0."), "{page}");
+    }
+
+    #[test]
+    fn crates_are_counted_without_a_build_too() {
+        let root = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
+        let subjects = subjects(root).unwrap();
+        let built =
+            |subject: &Subject| Built { head: subject.name.to_owned(), crates: 7, cpu: Vec::new() };
+        let built: Vec<_> = subjects.iter().map(built).collect();
+        let page = page(&subjects, &built, 0, "rustc 1.0.0").unwrap();
+        assert!(!page.contains("does not build"), "{page}");
+        assert!(page.lines().any(|line| line.starts_with("| none ") && line.ends_with(" – |")));
     }
 
     #[test]

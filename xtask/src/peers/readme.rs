@@ -37,7 +37,7 @@ const LINES: [Line; 8] = [
 /// If a figure is missing.
 pub(super) fn block(root: &Path, counts: &Counts, counted: &str) -> Result<String, StepError> {
     let mut notes = Notes::default();
-    let mut heads: Vec<String> = Vec::new();
+    let mut packages: Vec<String> = Vec::new();
     let mut rows = Vec::new();
     for line in &LINES {
         let row = line.row()?;
@@ -46,25 +46,26 @@ pub(super) fn block(root: &Path, counts: &Counts, counted: &str) -> Result<Strin
         let cheapest = others.iter().min_by_key(|(_, cost)| cost.instructions);
         let usual = others.iter().find(|(column, _)| column.name == line.usual);
         let mut cell = |(column, cost): &(&Column, Cost)| {
-            let head = column.head(root);
-            if !heads.contains(&head) {
-                heads.push(head);
+            let package = format!("{} {}", column.package, column.version(root));
+            if !packages.contains(&package) {
+                packages.push(package);
             }
             let note = notes.mark(line.table, row, column);
             format!("{} {}{note}", column.name, Table::times(*cost, ours))
         };
-        let usual = match (cheapest, usual) {
+        // The cheapest first, since notes are counted in the order of their cells.
+        let left = cheapest.map_or_else(dash, &mut cell);
+        let right = match (cheapest, usual) {
             (Some((cheapest, _)), Some((usual, _))) if cheapest.name == usual.name => {
                 "the same".to_owned()
             }
             (_, usual) => usual.map_or_else(dash, &mut cell),
         };
-        let cheapest = cheapest.map_or_else(dash, &mut cell);
-        rows.push([line.title.to_owned(), shown(&ours), cheapest, usual]);
+        rows.push([line.title.to_owned(), shown(&ours), left, right]);
     }
     let table = markdown(["work", "throughline", "cheapest other", "usual other"], &rows);
     let notes = notes.text();
-    Ok(format!("\n{table}\n{LEGEND}{notes}\n{counted} {}.\n", heads.join(", ")))
+    Ok(format!("\n{table}\n{LEGEND}{notes}\n{counted} {}.\n", packages.join(", ")))
 }
 
 /// What stands between the marks.

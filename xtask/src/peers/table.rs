@@ -131,14 +131,18 @@ impl Table {
 }
 
 impl Column {
-    /// Name and version.
-    pub(super) fn head(&self, root: &Path) -> String {
-        let lock = root.join(self.manifest).with_file_name("Cargo.lock");
-        let lock = fs::read_to_string(lock).unwrap_or_default();
+    fn head(&self, root: &Path) -> String {
         match self.package {
             "" => self.name.to_owned(),
-            package => format!("{} {}", self.name, version_in(&lock, package)),
+            _ => format!("{} {}", self.name, self.version(root)),
         }
+    }
+
+    /// As the lock file beside the manifest has it.
+    pub(super) fn version(&self, root: &Path) -> String {
+        let lock = root.join(self.manifest).with_file_name("Cargo.lock");
+        let lock = fs::read_to_string(lock).unwrap_or_default();
+        version_in(&lock, self.package).to_owned()
     }
 }
 

@@ -43,7 +43,7 @@ const README: &str = "README.md";
 const BENCHES: [(&str, &[&str]); 3] = [
     (PEERS, &["--bench", "websocket", "--bench", "wire"]),
     (DATADOG, &["--bench", "wire"]),
-    (LAYERS, &["--bench", "server", "--bench", "client"]),
+    (LAYERS, &["--no-default-features", "--bench", "server", "--bench", "client"]),
 ];
 
 const TABLES: [&Table; 4] = [&wire::WIRE, &layers::SERVER, &layers::CLIENT, &messages::MESSAGES];

@@ -15,10 +15,18 @@ pub(crate) struct Times {
     program: &'static [&'static str],
 }
 
-/// What layers leave of axum's throughput. By the profile of the benches.
+/// What layers leave of axum's throughput. By the profile of the benches, and without the allocator that
+/// counts, which would measure itself.
 pub(crate) const LOOPBACK: Times = Times {
     page: "docs/peers-loopback.md",
-    program: &["run", "--profile", "bench", "--manifest-path", LAYERS, "--bin", "loopback"],
+    program: &[
+        "run",
+        "--profile=bench",
+        "--no-default-features",
+        "--manifest-path",
+        LAYERS,
+        "--bin=loopback",
+    ],
 };
 
 /// What the context of a message costs beside copying its text.

@@ -5,7 +5,6 @@ use std::future::{Ready, ready};
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use allocation_counter::measure;
 use bytes::Bytes;
 use futures_util::FutureExt as _;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, Uri};
@@ -48,6 +47,9 @@ impl<B> Service<Request<B>> for Bare {
 
 /// Allocations of one request with these headers beside the usual ones, its body read to the end: the median of some, behind
 /// some that fill caches. The request is made beforehand.
+///
+/// # Panics
+/// Without the feature `counting`.
 pub fn counted<S, B>(mut service: S, headers: &HeaderMap) -> u64
 where
     S: Service<Request<Empty<Bytes>>, Response = Response<B>>,
@@ -56,17 +58,26 @@ where
     let mut counts: Vec<_> = (0..WARM_UPS + MEASURED)
         .map(|_| {
             let request = received(headers.clone());
-            measure(|| {
+            allocations_of(|| {
                 let response = service.call(request).now_or_never().and_then(Result::ok);
                 let body = response.map(|response| response.into_body());
                 drop(body.map(|body| Box::pin(body.collect()).now_or_never()));
             })
-            .count_total
         })
         .skip(WARM_UPS)
         .collect();
     counts.sort_unstable();
     counts[MEASURED / 2]
+}
+
+#[cfg(feature = "counting")]
+fn allocations_of(work: impl FnOnce()) -> u64 {
+    allocation_counter::measure(work).count_total
+}
+
+#[cfg(not(feature = "counting"))]
+fn allocations_of(_: impl FnOnce()) -> u64 {
+    panic!("allocations are counted with the feature `counting` alone")
 }
 
 /// As a server hands it over: with what most clients send, and with an extension.

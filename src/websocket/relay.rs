@@ -24,7 +24,9 @@ pub enum RelayMode {
 ///
 /// Where the parent is replaced by another span of the same trace, and the context comes first and has
 /// what the envelope writes, only the digits of its id and its decision change: tracestate and baggage
-/// pass as they came. Of a received message that is one copy of its text; a text of one's own is changed
+/// pass as they came. With baggage that the envelope's propagator keeps to itself
+/// ([`Propagator::forward_baggage`](crate::propagation::Propagator::forward_baggage)), the context is
+/// written anew, without it. Of a received message that is one copy of its text; a text of one's own is changed
 /// in place, see [`Relay::reparent`].
 ///
 /// ```
@@ -121,8 +123,11 @@ impl Relay {
     fn digits(&self, text: &str, own: &TraceParent) -> Option<ParentDigits> {
         // What a message does not bring is to be added: the next hop may read nothing else.
         let usual = self.written.as_ref()?;
-        let found = ParentDigits::find(text, &self.envelope.written(text)?, own)?;
-        found.are_where(usual).then_some(found)
+        let written = self.envelope.written(text)?;
+        let found = ParentDigits::find(text, &written, own)?;
+        let propagator = self.envelope.propagator();
+        let passes_on = || written.baggage().all(|list| propagator.passes_on(list));
+        (found.are_where(usual) && passes_on()).then_some(found)
     }
 
     /// The context of a message as headers, for a hop that is a request: of what
@@ -151,6 +156,7 @@ impl Relay {
 mod tests {
     use super::*;
     use crate::context::{Decision, SpanId};
+    use crate::propagation::Propagator;
 
     const PARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
@@ -248,8 +254,30 @@ mod tests {
         let text = format!(
             r#"{{"_trace":{{"traceparent":"{PARENT}","tracestate":"a=1","sentry-trace":"{sentry}","baggage":"x=%C3%A9 ; p"}},"_sentry":{{"trace":"{sentry}"}},"a":1}}"#
         );
-        let out = relay(RelayMode::Reparent).forward_text(&text, &own()).into_owned();
+        let propagator = Propagator::default().forward_baggage(true);
+        let relay = Relay::new(Envelope::json().propagation(propagator));
+        let out = relay.forward_text(&text, &own()).into_owned();
         assert_eq!(out, text.replace("b7ad6b7169203331", "0000000000000007"));
+    }
+
+    #[test]
+    fn baggage_that_is_kept_here_is_kept_wherever_the_context_stood() {
+        let sentry = format!("{}-1", &PARENT[3..52]);
+        let baggage = "sentry-release=a,tenant=7";
+        let member = format!(
+            r#""_trace":{{"traceparent":"{PARENT}","sentry-trace":"{sentry}","baggage":"{baggage}"}},"_sentry":{{"trace":"{sentry}"}}"#
+        );
+        for text in [format!(r#"{{{member},"a":1}}"#), format!(r#"{{"a":1,{member}}}"#)] {
+            let mut own = Envelope::json().extract(&text).context;
+            own = own.child(SpanId::from_u64(7).unwrap(), Decision::Sampled);
+            let mut kept = text.clone();
+            assert!(!relay(RelayMode::Reparent).reparent(&mut kept, own.parent().unwrap()));
+            assert_eq!(kept, text);
+            let out = relay(RelayMode::Reparent).forward_text(&text, &own).into_owned();
+            let found = Envelope::json().extract(&out).context;
+            assert_eq!(found.baggage().get("sentry-release").as_deref(), Some("a"), "{out}");
+            assert_eq!(found.baggage().get("tenant"), None, "{out}");
+        }
     }
 
     #[test]

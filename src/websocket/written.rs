@@ -45,6 +45,12 @@ impl<'a> Written<'a> {
         }
     }
 
+    /// The lists of baggage in it.
+    pub(super) fn baggage(&self) -> impl Iterator<Item = &'a str> {
+        let ([.., trace], [.., sentry]) = (self.trace, self.sentry);
+        trace.into_iter().chain(sentry)
+    }
+
     /// How many members the context takes.
     pub(super) fn members(&self) -> usize {
         usize::from(self.trace != [None; 4]) + usize::from(self.sentry != [None; 2])

@@ -87,10 +87,14 @@ pub fn read(level: Level, text: &str, headers: &mut Vec<(&'static str, String)>)
 /// Whether there is a context, be it a bad one.
 pub fn stands_in(level: Level, text: &str) -> bool {
     let Some(parsed) = Parsed::parse(text) else { return false };
-    found(level, &parsed).into_iter().any(|(at, member)| match level[at].1 {
+    found(level, &parsed).into_iter().any(|(at, member)| has_context(level[at].1, member))
+}
+
+fn has_context(inside: Inside, member: &Member<'_>) -> bool {
+    match inside {
         Object(level) => stands_in(level, member.value),
         Field(_) | Context(_) => true,
-    })
+    }
 }
 
 /// The text with these headers instead of what its contexts said.
@@ -179,5 +183,6 @@ fn member((name, inside): (&str, Inside), headers: &[(&str, &str)]) -> Option<St
 }
 
 fn found<'p, 'a>(level: Level, parsed: &'p Parsed<'a>) -> Vec<(usize, &'p Member<'a>)> {
-    parsed.found(&level.iter().map(|(name, _)| *name).collect::<Vec<_>>())
+    let names: Vec<_> = level.iter().map(|(name, _)| *name).collect();
+    parsed.found(&names, |at, member| has_context(level[at].1, member))
 }

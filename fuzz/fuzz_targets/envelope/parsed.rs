@@ -27,13 +27,19 @@ impl<'a> Parsed<'a> {
     }
 
     /// The members with one of these names that count as found, with the index of the name: those that
-    /// the object begins with and those at its end, or all if it does not begin with any.
-    pub fn found(&self, names: &[&str]) -> Vec<(usize, &Member<'a>)> {
+    /// the object begins with and those at its end, or all if none of the first is looked for.
+    pub fn found(
+        &self,
+        names: &[&str],
+        is_looked_for: impl Fn(usize, &Member<'a>) -> bool,
+    ) -> Vec<(usize, &Member<'a>)> {
         let known = |member: &Member<'_>| {
             let key: String = serde_json::from_str(member.key).ok()?;
             names.iter().position(|name| *name == key)
         };
-        let run = self.members.iter().take_while(|member| known(member).is_some()).count();
+        let run = self.members.iter().map_while(|member| Some((known(member)?, member)));
+        let hides = run.clone().any(|(at, member)| is_looked_for(at, member));
+        let run = if hides { run.count() } else { 0 };
         let end = self.text.trim_end_matches(WHITE_SPACE).len() - 1;
         let is_late =
             |member: &Member<'_>| self.offset(member.key) + limits::LATE_DUPLICATE_BYTES >= end;

@@ -4,6 +4,8 @@ use http::HeaderValue;
 
 use super::Propagator;
 use super::combine::OTHERS;
+#[cfg(feature = "websocket")]
+use crate::context::SENTRY_PREFIX;
 use crate::context::{Baggage, Member, TraceContext, TraceParent, TraceState};
 use crate::propagation::carrier::{FieldValue, Injector};
 use crate::propagation::received::FieldSet;
@@ -171,6 +173,18 @@ impl Propagator {
         } else {
             self.emit.has(Format::Baggage) && self.forward_baggage.have(member.key())
         }
+    }
+
+    /// Whether a list that came in may go out as it is.
+    #[cfg(feature = "websocket")]
+    pub(crate) fn passes_on(&self, baggage: &str) -> bool {
+        baggage.split(',').all(|member| {
+            let key = member.split(['=', ';']).next().unwrap_or_default().trim_matches([' ', '\t']);
+            match key.starts_with(SENTRY_PREFIX) {
+                true => self.emit.has(Format::Sentry),
+                false => self.emit.has(Format::Baggage) && self.forward_baggage.have(key),
+            }
+        })
     }
 
     /// Whether every member goes out, which the usual settings tell without a look at them.

@@ -86,7 +86,14 @@ impl Level {
 
     /// The members of an object that are of concern here, in the order of the text.
     pub(super) fn members_of<'a>(&self, object: &Object<'a>) -> Vec<Member<'a>> {
-        object.members(&self.keys)
+        object.members(&self.keys, |member| self.has_context(member))
+    }
+
+    /// Whether a member is a context or a field of one, be it a bad one, or has it somewhere inside.
+    fn has_context(&self, member: &Member<'_>) -> bool {
+        self.known
+            .get(member.key)
+            .is_some_and(|known| known.role != Role::Object || known.inner.stands_in(member.value))
     }
 
     /// Whether none of these members has to be looked into.
@@ -98,7 +105,7 @@ impl Level {
     /// Reads the fields of every context in a text that is an object.
     pub(super) fn read<'a>(&self, text: &'a str, max_bytes: usize, fields: &mut ReadFields<'a>) {
         let Some(object) = Object::open(text) else { return };
-        let members = object.members(&self.keys);
+        let members = self.members_of(&object);
         for (at, known) in self.known.iter().enumerate() {
             let Some(value) = last(&members, at) else { continue };
             match known.role {
@@ -148,11 +155,8 @@ impl Level {
 
     /// Whether a text has a context, be it a bad one.
     pub(super) fn stands_in(&self, text: &str) -> bool {
-        let members = Object::open(text).map(|object| object.members(&self.keys));
-        members.unwrap_or_default().iter().any(|member| {
-            let Some(known) = self.known.get(member.key) else { return false };
-            known.role != Role::Object || known.inner.stands_in(member.value)
-        })
+        let members = Object::open(text).map(|object| self.members_of(&object));
+        members.unwrap_or_default().iter().any(|member| self.has_context(member))
     }
 
     /// The text without its contexts. An object of somebody else's that held nothing but a context
@@ -160,7 +164,7 @@ impl Level {
     pub(super) fn removed<'a>(&self, text: &'a str) -> Cow<'a, str> {
         let Some(object) = Object::open(text) else { return Cow::Borrowed(text) };
         let (mut gone, mut edits) = (Vec::new(), Vec::new());
-        for member in object.members(&self.keys) {
+        for member in self.members_of(&object) {
             let Some(known) = self.known.get(member.key) else { continue };
             if known.role != Role::Object {
                 gone.push(member);
@@ -192,7 +196,7 @@ impl Level {
     /// path wants one stay as they are.
     pub(super) fn added<'a>(&self, text: &'a str, texts: &FieldTexts<'_>) -> Cow<'a, str> {
         let Some(object) = Object::open(text) else { return Cow::Borrowed(text) };
-        let members = object.members(&self.keys);
+        let members = self.members_of(&object);
         let (mut first, mut edits) = (String::new(), Vec::new());
         for (at, known) in self.known.iter().enumerate() {
             match last(&members, at) {

@@ -43,6 +43,7 @@ pub struct Envelope {
 #[derive(Clone, Debug)]
 struct Placements {
     write: Vec<Placement>,
+    /// Beside [`ALWAYS_READ`] and those that are written.
     read: Vec<Placement>,
 }
 
@@ -51,12 +52,11 @@ impl Envelope {
     #[must_use]
     pub fn json() -> Self {
         let write = vec![Placement::Trace, Placement::Sentry];
-        let read = vec![Placement::Trace, Placement::Sentry, Placement::Meta];
         Self {
             propagator: Propagator::default(),
             write: Level::of(&write),
-            read: Level::of(&read),
-            placements: Placements { write, read },
+            read: Level::of(&ALWAYS_READ),
+            placements: Placements { write, read: Vec::new() },
             max_context_bytes: limits::ENVELOPE_CONTEXT_BYTES,
         }
     }
@@ -74,9 +74,9 @@ impl Envelope {
         self.with_levels()
     }
 
-    /// Reads the context from these placements too, behind those that are known already: where a field
-    /// stands in two of them, the first counts. They are searched for in every message that does not
-    /// start with a context.
+    /// Reads the context from these placements too, behind `_trace`, `_sentry`, `_meta` and those that
+    /// are written: where a field stands in two of them, the first counts. They are searched for in every
+    /// message that does not start with a context.
     #[must_use]
     pub fn read(mut self, placements: impl IntoIterator<Item = Placement>) -> Self {
         self.placements.read.extend(placements);
@@ -86,7 +86,7 @@ impl Envelope {
     fn with_levels(mut self) -> Self {
         let Placements { write, read } = &self.placements;
         self.write = Level::of(write);
-        self.read = Level::of(read.iter().chain(write));
+        self.read = Level::of(ALWAYS_READ.iter().chain(write).chain(read));
         self
     }
 
@@ -272,6 +272,9 @@ impl Envelope {
             || self.write.fit(&fields.texts(), self.max_context_bytes)
     }
 }
+
+/// Whatever else is read or written, in this order.
+const ALWAYS_READ: [Placement; 3] = [Placement::Trace, Placement::Sentry, Placement::Meta];
 
 /// The text of a struct with these members first. In place, since a second text of that size costs more
 /// than to move the first.
@@ -464,6 +467,36 @@ mod tests {
         let sent = envelope.replace(&text, &own.into()).into_owned();
         assert_eq!(envelope.extract(&sent).context.parent(), Some(&own));
         assert!(!sent.contains(&other));
+    }
+
+    #[test]
+    fn a_place_without_a_context_at_the_start_hides_none() {
+        let long = "x".repeat(2 * limits::LATE_DUPLICATE_BYTES);
+        let own: TraceParent = PARENT.replace("b7ad", "d7ad").parse().unwrap();
+        let envelope = Envelope::json().read([Placement::path(["params"])]);
+        for first in [r#""_meta":{"x":1}"#, r#""params":7,"_meta":{}"#] {
+            let text = format!(
+                r#"{{{first},"a":"{long}","_trace":{{"traceparent":"{PARENT}"}},"b":"{long}"}}"#
+            );
+            assert_eq!(envelope.extract(&text).context.parent(), context().parent());
+            assert_eq!(envelope.inject(&text, &own.into()), text);
+            let sent = envelope.replace(&text, &own.into()).into_owned();
+            assert_eq!(envelope.extract(&sent).context.parent(), Some(&own));
+            assert!(!sent.contains(PARENT));
+            assert!(!envelope.strip(&text).contains("_trace"));
+        }
+    }
+
+    #[test]
+    fn what_is_written_counts_before_what_is_only_read() {
+        let other = PARENT.replace("b7ad", "c7ad");
+        let text = format!(
+            r#"{{"headers":{{"traceparent":"{other}"}},"params":{{"traceparent":"{PARENT}"}}}}"#
+        );
+        let envelope = Envelope::json()
+            .read([Placement::path(["headers"])])
+            .write([Placement::path(["params"])]);
+        assert_eq!(envelope.extract(&text).context.parent(), context().parent());
     }
 
     #[test]

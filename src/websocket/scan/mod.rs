@@ -73,11 +73,15 @@ impl<'a> Object<'a> {
 
     /// The members with one of `keys`, in the order of the text, duplicates included.
     ///
-    /// An object that begins with such members is searched in that run and in its last
-    /// [`LATE_DUPLICATE_BYTES`](crate::limits::LATE_DUPLICATE_BYTES), any other as a whole. In a text that
-    /// is no JSON there may be any or none.
-    pub(super) fn members(&self, keys: &Keys) -> Vec<Member<'a>> {
-        Search::new(*self, keys).members().unwrap_or_default()
+    /// An object that begins with such members, one of which is what is looked for, is searched in that
+    /// run and in its last [`LATE_DUPLICATE_BYTES`](crate::limits::LATE_DUPLICATE_BYTES), any other as a
+    /// whole. In a text that is no JSON there may be any or none.
+    pub(super) fn members(
+        &self,
+        keys: &Keys,
+        is_looked_for: impl Fn(&Member<'a>) -> bool,
+    ) -> Vec<Member<'a>> {
+        Search::new(*self, keys).members(is_looked_for).unwrap_or_default()
     }
 
     /// The first place from `at` on that is not white space.

@@ -29,7 +29,10 @@ impl<'a, 'k> Search<'a, 'k> {
         Self { object, keys, found: Vec::new(), known: (object.open, 1) }
     }
 
-    pub(super) fn members(mut self) -> Option<Vec<Member<'a>>> {
+    pub(super) fn members(
+        mut self,
+        is_looked_for: impl Fn(&Member<'a>) -> bool,
+    ) -> Option<Vec<Member<'a>>> {
         let Object { text, open, close } = self.object;
         let mut from = open;
         let first = self.object.behind_white_space(open);
@@ -37,7 +40,10 @@ impl<'a, 'k> Search<'a, 'k> {
             let end = self.run(key, open)?;
             self.next_member_or_end(end)?;
             self.known = (end, 1);
-            from = end.max(close.saturating_sub(limits::LATE_DUPLICATE_BYTES));
+            from = match self.found.iter().any(is_looked_for) {
+                true => end.max(close.saturating_sub(limits::LATE_DUPLICATE_BYTES)),
+                false => end,
+            };
         }
         let inside = text.as_bytes().get(..close)?;
         while let Some(quote) = self.keys.opening(inside, from) {

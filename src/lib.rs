@@ -50,7 +50,7 @@
 //! | `websocket` | yes | the module `websocket`, for tokio-tungstenite |
 //! | `websocket-connect` | | `websocket::connect_traced`, which opens a connection of tokio-tungstenite and tells the server |
 //! | `reqwest` | | requests of reqwest in `http` |
-//! | `axum` | | axum's routes and extractors in `http`, its WebSocket upgrades and messages in `websocket` |
+//! | `axum` | | axum's routes and extractors in `http`; with `websocket`, its upgrades and messages there |
 //! | `task` | | the module `task`, for tokio |
 //! | `tracing` | | spans of the crate `tracing` in `http`, for log lines and tracing-opentelemetry |
 //! | `bound-metrics` | | HTTP metrics of the OpenTelemetry SDK by bound instruments, an experimental feature of it |

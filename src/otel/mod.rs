@@ -60,7 +60,7 @@ mod sentry;
 mod streams;
 mod text_map;
 pub mod verbs;
-#[cfg(any(feature = "axum", feature = "task"))]
+#[cfg(any(all(feature = "axum", feature = "websocket"), feature = "task"))]
 mod without_hold;
 
 pub use active_span::{ActiveSpan, InSpan};
@@ -82,7 +82,7 @@ pub(crate) use semconv::{CANCELLED, ERROR_TYPE, PANIC, bounded, error_type};
 #[cfg(feature = "sentry")]
 pub use sentry::SentryIntegration;
 pub use text_map::TextMap;
-#[cfg(any(feature = "axum", feature = "task"))]
+#[cfg(any(all(feature = "axum", feature = "websocket"), feature = "task"))]
 pub(crate) use without_hold::without_hold;
 
 #[cfg(doc)]

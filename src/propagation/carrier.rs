@@ -111,6 +111,7 @@ impl<'a> FieldValue<'a> {
     }
 
     /// The bytes of the text, for those who would check it again.
+    #[cfg(feature = "websocket")]
     pub(crate) fn as_bytes(&self) -> &'a [u8] {
         match self.0 {
             Repr::Text(text) => text.as_bytes(),

@@ -41,7 +41,7 @@ const README: &str = "README.md";
 
 /// Those of the other packages that count instructions; ours are found.
 const BENCHES: [(&str, &[&str]); 3] = [
-    (PEERS, &["--bench", "websocket", "--bench", "wire"]),
+    (PEERS, &["--bench", "floor", "--bench", "websocket", "--bench", "wire"]),
     (DATADOG, &["--bench", "wire"]),
     (LAYERS, &["--no-default-features", "--bench", "server", "--bench", "client"]),
 ];
@@ -234,7 +234,7 @@ mod tests {
         allocate(&mut counts, (PEERS, "fastrace_text"), "parse", 2);
         let text = wire::WIRE.text(&heads(&wire::WIRE), &counts).unwrap();
         let title = "parse `traceparent`";
-        assert_eq!(cells(&text, title), [title, "300 / 0", "", "", "", "1,582 / 2 x5.3"]);
+        assert_eq!(cells(&text, title), [title, "300 / 0", "", "", "", "1,582 / 2 x5.3", ""]);
     }
 
     #[test]
@@ -328,7 +328,8 @@ mod tests {
         }
     }
 
-    const PEERS_BENCHES: [&str; 5] = [
+    const PEERS_BENCHES: [&str; 6] = [
+        include_str!("../../benches/peers/benches/floor.rs"),
         include_str!("../../benches/peers/benches/websocket.rs"),
         include_str!("../../benches/peers/benches/wire.rs"),
         include_str!("../../benches/peers/benches/wire/text_map.rs"),

@@ -11,6 +11,8 @@ mod elsewhere;
 mod fastrace_work;
 #[path = "../../wire/input.rs"]
 mod input;
+#[path = "floor/least.rs"]
+mod least;
 #[path = "work/messages.rs"]
 mod messages;
 #[path = "work/messages_count.rs"]
@@ -39,6 +41,7 @@ fn main() {
     text_map_count::text_map();
     sentry();
     fastrace();
+    floor();
     messages_count::messages();
 }
 
@@ -83,6 +86,42 @@ fn fastrace() {
     count(group, "extract_traceparent", received, extract);
     count(group, "extract_tracestate", || leak(input::tracestate_of_32()), extract_both);
     count(group, "inject_traceparent", SpanContext::random, format);
+}
+
+fn floor() {
+    let group = "floor";
+    count(group, "parse", || input::TRACEPARENT.as_bytes(), least::parse);
+    count(group, "refuse", || input::BAD_TRACEPARENT.as_bytes(), least::refuse);
+    let parent = || least::received(input::request_with_traceparent());
+    count(group, "extract_traceparent", parent, least::extract_parent);
+    let all = || least::received(input::request_with_w3c());
+    count(group, "extract_all_three", all, least::extract_all);
+    let nothing = || least::received(input::request_without_trace());
+    count(group, "extract_nothing", nothing, least::extract_all);
+    for (id, encoded) in [("extract_baggage_plain", false), ("extract_baggage_encoded", true)] {
+        let headers = || least::received(input::baggage_of_64(encoded));
+        count(group, id, headers, least::extract_baggage);
+    }
+    let list = || least::received(input::tracestate_of_32());
+    count(group, "extract_tracestate", list, least::extract_tracestate);
+    let inject = |id, headers: fn() -> HeaderMap| {
+        count(
+            group,
+            id,
+            || least::sent(headers),
+            |(passed, headers)| {
+                least::inject_all(passed, headers);
+            },
+        );
+    };
+    inject("inject_traceparent", input::request_with_traceparent);
+    inject("inject_all_three", input::request_with_other_baggage);
+    let new = || least::sent(input::request_with_other_baggage).0;
+    count(group, "inject_into_new", new, |passed| {
+        let mut headers = HeaderMap::new();
+        least::inject_all(passed, &mut headers);
+        headers
+    });
 }
 
 fn leak<T>(value: T) -> &'static T {

@@ -102,7 +102,8 @@ impl Line {
         counts: &Counts,
     ) -> Result<Vec<(&'static Column, Cost)>, StepError> {
         let mut others = Vec::new();
-        for column in &self.table.columns[1..] {
+        // What has no package is a measure, and nothing that one could use.
+        for column in self.table.columns[1..].iter().filter(|column| !column.package.is_empty()) {
             let cost = self.table.cost(row, column, counts)?;
             others.extend(cost.map(|cost| (column, cost)));
         }

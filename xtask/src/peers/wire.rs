@@ -17,6 +17,7 @@ pub(super) const WIRE: Table = Table {
         peer("Datadog", "datadog-opentelemetry", DATADOG, "text_map"),
         peer("Sentry", "sentry-core", PEERS, "sentry_trace"),
         peer("fastrace", "fastrace", PEERS, "fastrace_text"),
+        peer("floor", "", PEERS, "floor"),
     ],
     rows: &[
         row("parse `traceparent`", "parse", "parse_traceparent.valid"),
@@ -49,7 +50,8 @@ pub(super) const WIRE: Table = Table {
         ('t', "the text alone: `tracestate` is not looked into, `traceparent` not put into a map"),
     ],
     legend: "\
-A request of eleven headers with `traceparent`, `tracestate` of three and baggage of eight members.",
+A request of eleven headers with `traceparent`, `tracestate` of three and baggage of eight members.
+The floor is the same work without its checks, in safe code: nobody could ship it.",
 };
 
 const fn peer(

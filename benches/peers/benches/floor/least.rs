@@ -15,6 +15,9 @@ pub(super) type Ids = (u128, u64, u8);
 /// What is passed on.
 pub(super) type Passed = (Ids, Option<HeaderValue>, Option<HeaderValue>);
 
+/// What is written, and a map that has held a request already.
+pub(super) type Sent = (&'static Passed, &'static mut HeaderMap);
+
 pub(super) fn parse(text: &[u8]) -> Ids {
     let digits = |from: usize, to: usize| {
         text[from..to]
@@ -75,6 +78,21 @@ pub(super) fn inject_all((ids, state, baggage): &Passed, headers: &mut HeaderMap
             headers.insert(name, value.clone());
         }
     }
+}
+
+/// As behind a server, whose values are shared: the first clone of one that is not takes an allocation.
+pub(super) fn received(headers: HeaderMap) -> &'static HeaderMap {
+    drop(headers.clone());
+    Box::leak(Box::new(headers))
+}
+
+/// What came with a request, and where it goes out again.
+pub(super) fn sent(headers: fn() -> HeaderMap) -> Sent {
+    let mut headers = headers();
+    let passed = extract_all(&headers).expect("there is a traceparent");
+    inject_all(&passed, &mut headers);
+    headers.clear();
+    (Box::leak(Box::new(passed)), Box::leak(Box::new(headers)))
 }
 
 /// The value of each hexadecimal digit.

@@ -13,7 +13,7 @@ pub(crate) struct Measured {
 }
 
 pub(crate) fn measured(mut subjects: Vec<Subject>) -> Vec<Measured> {
-    let times: Vec<_> = subjects.iter_mut().map(|subject| times_in_a_slice(subject)).collect();
+    let times: Vec<_> = subjects.iter_mut().map(times_in_a_slice).collect();
     let mut fastest = vec![f64::INFINITY; subjects.len()];
     for round in 0..ROUNDS {
         for turn in 0..subjects.len() {

@@ -122,8 +122,8 @@ fn plain_encode_alone((_, event): Value) -> String {
 #[library_benchmark(setup = received)]
 #[bench::b200(args = (B200, Place::First), config = budget(9_800))]
 #[bench::kb2(args = (KB2, Place::First), config = budget(50_800))]
-#[bench::kb64(args = (KB64, Place::First), config = budget(1_550_000))]
-#[bench::mb1(args = (MB1, Place::First), config = budget(24_300_000))]
+#[bench::kb64(args = (KB64, Place::First), config = budget(1_460_000))]
+#[bench::mb1(args = (MB1, Place::First), config = budget(22_700_000))]
 fn decode(work: &'static mut Work) -> Event {
     black_box(work).decode()
 }

@@ -45,6 +45,8 @@ pub(crate) const CRATES: &[(&str, &[&str])] = &[
 pub(crate) const UNSAFE: &[&str] = &[
     // What a peer can do at best is an unsafe function of the peer's.
     "benches/peers/benches/messages/elsewhere.rs",
+    // What `unsafe` could reach is measured there, and used nowhere.
+    "benches/peers/benches/vectors/loops.rs",
 ];
 
 /// Methods that a foreign trait names, so that their names are not ours to choose.

@@ -18,7 +18,7 @@ impl ParentDigits {
         let (trace, parent) = (TraceId::from_u128(1)?, SpanId::from_u64(1)?);
         let parent = TraceParent::new(trace, parent, Decision::Sampled);
         let text = envelope.prepend("{}", &parent.into());
-        Self::find(&text, &envelope.written(&text)?, &parent)
+        Self::find(&text, &envelope.written_first(&text)?, &parent)
     }
 
     /// Whether these name the parent in the same members as the others.
@@ -119,7 +119,7 @@ mod tests {
     }
 
     fn find(text: &str, span: &TraceParent) -> Option<ParentDigits> {
-        ParentDigits::find(text, &Envelope::json().written(text)?, span)
+        ParentDigits::find(text, &Envelope::json().written_first(text)?, span)
     }
 
     /// Enough of a payload for look-alikes to lie before what is searched.

@@ -123,7 +123,7 @@ impl Relay {
     fn digits(&self, text: &str, own: &TraceParent) -> Option<ParentDigits> {
         // What a message does not bring is to be added: the next hop may read nothing else.
         let usual = self.written.as_ref()?;
-        let written = self.envelope.written(text)?;
+        let written = self.envelope.written_first(text)?;
         let found = ParentDigits::find(text, &written, own)?;
         let propagator = self.envelope.propagator();
         let passes_on = || written.baggage().all(|list| propagator.passes_on(list));

@@ -1,48 +1,72 @@
 //! Reads a context at the start of a text if it is written as an [`Envelope`](super::Envelope) writes it,
-//! in one walk that looks at nothing twice. Whatever is written otherwise is for the search.
+//! or the same at its end, where `JSON.stringify({...event, _trace})` puts it: by a walk that looks at
+//! nothing twice. Whatever is written otherwise is for the search.
 
-use memchr::memchr2;
+use memchr::{memchr2, memrchr};
 
 use super::scan::{First, Keys, ends_like_a_value};
 use crate::limits;
 
-/// The members of `_trace` and `_sentry` at the start of an object that has no other context.
+/// The members of `_trace` and `_sentry` at the start or the end of an object that has no other context.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Written<'a> {
     pub(super) trace: WrittenMembers<'a, 4>,
     pub(super) sentry: WrittenMembers<'a, 2>,
-    /// All behind the context, to the closing brace.
-    rest: &'a str,
+    /// The members of the payload, between the braces of the object.
+    payload: &'a str,
+    is_last: bool,
 }
 
 /// Texts in the order of [`TRACE`] or [`SENTRY`], without a quotation mark or a backslash in them.
 pub(super) type WrittenMembers<'a, const N: usize> = [Option<&'a str>; N];
 
 impl<'a> Written<'a> {
-    /// `None` says nothing about the text but that it is to be read in another way. Members with one of
-    /// `keys` are other contexts, or may be; a context is at most `max_bytes` long.
-    pub(super) fn find(text: &'a str, keys: &Keys, max_bytes: usize) -> Option<Self> {
+    /// A context that comes first. `None` says nothing about the text but that it is to be read in
+    /// another way. Members with one of `keys` are other contexts, or may be; a context is at most
+    /// `max_bytes` long.
+    pub(super) fn first(text: &'a str, keys: &Keys, max_bytes: usize) -> Option<Self> {
         let mut found = Self::default();
-        let mut rest = text.strip_suffix('}')?.strip_prefix('{')?;
-        let mut walked = [false; 2];
-        loop {
-            let before = rest.len();
-            if let Some(inside) = rest.strip_prefix(r#""_trace":{"#).filter(|_| !walked[0]) {
-                (walked[0], rest) = (true, members(inside, TRACE, &mut found.trace)?);
-            } else if let Some(inside) = rest.strip_prefix(r#""_sentry":{"#).filter(|_| !walked[1])
-            {
-                (walked[1], rest) = (true, members(inside, SENTRY, &mut found.sentry)?);
-            } else {
-                found.rest = text.get(text.len() - "}".len() - rest.len()..)?;
-                let is_all = walked != [false; 2] && ends_like_a_value(rest);
-                return (is_all && !has_other_key(rest, keys)).then_some(found);
+        let mut rest = inside(text)?;
+        while let Some(behind) = found.take(rest) {
+            (rest.len() - behind.len() <= max_bytes).then_some(())?;
+            if behind.is_empty() {
+                return Some(found);
             }
-            (before - rest.len() <= max_bytes).then_some(())?;
-            if rest.is_empty() {
-                return Some(Self { rest: "}", ..found });
-            }
-            rest = rest.strip_prefix(',').filter(|next| next.starts_with('"'))?;
+            rest = behind.strip_prefix(',')?;
         }
+        let late = rest.len().saturating_sub(limits::LATE_DUPLICATE_BYTES);
+        let is_all = found.members() > 0 && is_framed(rest) && !has_other_key(rest, keys, late);
+        is_all.then_some(Self { payload: rest, ..found })
+    }
+
+    /// A context that comes last, of an object that was searched as a whole for others. `None` says as
+    /// much as of [`first`](Self::first).
+    pub(super) fn last(text: &'a str, keys: &Keys, max_bytes: usize) -> Option<Self> {
+        let mut found = Self { is_last: true, ..Self::default() };
+        let mut rest = inside(text)?;
+        while let Some((before, context)) = split_last(rest, max_bytes) {
+            found.take(context)?.is_empty().then_some(())?;
+            rest = before.strip_suffix(',')?;
+        }
+        let is_all = found.members() > 0 && is_framed(rest) && !has_other_key(rest, keys, 0);
+        is_all.then_some(Self { payload: rest, ..found })
+    }
+
+    /// Reads the first member of an object if it is a context, and one that is not known yet; returns
+    /// what is behind it.
+    fn take(&mut self, object: &'a str) -> Option<&'a str> {
+        if let Some(inside) = object.strip_prefix(TRACE_LEAD) {
+            return says_nothing(&self.trace)
+                .then(|| members(inside, TRACE, &mut self.trace))
+                .flatten();
+        }
+        let inside = object.strip_prefix(SENTRY_LEAD)?;
+        says_nothing(&self.sentry).then(|| members(inside, SENTRY, &mut self.sentry)).flatten()
+    }
+
+    /// Whether it stands behind the payload.
+    pub(super) fn is_last(&self) -> bool {
+        self.is_last
     }
 
     /// The lists of baggage in it.
@@ -53,7 +77,7 @@ impl<'a> Written<'a> {
 
     /// How many members the context takes.
     pub(super) fn members(&self) -> usize {
-        usize::from(self.trace != [None; 4]) + usize::from(self.sentry != [None; 2])
+        usize::from(!says_nothing(&self.trace)) + usize::from(!says_nothing(&self.sentry))
     }
 
     /// The text with these members instead of the context. `None` if there are control characters in the
@@ -63,16 +87,44 @@ impl<'a> Written<'a> {
         let is_plain = |text: &str| text.bytes().fold(true, |plain, byte| plain & (byte >= b' '));
         let mut values = self.trace.iter().chain(&self.sentry).flatten();
         values.all(|value| is_plain(value)).then(|| {
-            let comma = if self.rest == "}" { "" } else { members.comma() };
-            let length = "{".len() + members.bytes() + comma.len() + self.rest.len();
+            let comma = if self.payload.is_empty() { "" } else { members.comma() };
+            let length = members.bytes() + comma.len() + self.payload.len() + "{}".len();
             let mut out = String::with_capacity(length);
             out.push('{');
             members.push_to(&mut out);
             out.push_str(comma);
-            out.push_str(self.rest);
+            out.push_str(self.payload);
+            out.push('}');
             out
         })
     }
+}
+
+/// Parts the last member of an object, if that may be a context, from what stands before it.
+///
+/// In JSON, nothing else can stand there: a quotation mark behind a comma that closes a string would have no
+/// comma, colon or bracket behind it, and what the last two braces close is what they seem to.
+fn split_last(members: &str, max_bytes: usize) -> Option<(&str, &str)> {
+    members.ends_with(r#""}"#).then_some(())?;
+    let late = members.len().saturating_sub(max_bytes);
+    let open = late + memrchr(b'{', members.as_bytes().get(late..)?)?;
+    let lead = members.get(..=open)?;
+    let before = lead.strip_suffix(TRACE_LEAD).or_else(|| lead.strip_suffix(SENTRY_LEAD))?;
+    members.split_at_checked(before.len())
+}
+
+fn says_nothing(members: &[Option<&str>]) -> bool {
+    members.iter().all(Option::is_none)
+}
+
+/// What stands between the braces of an object.
+fn inside(text: &str) -> Option<&str> {
+    text.strip_prefix('{')?.strip_suffix('}')
+}
+
+/// Whether members may begin and end so.
+fn is_framed(members: &str) -> bool {
+    members.starts_with('"') && ends_like_a_value(members)
 }
 
 /// Reads members up to the closing brace; returns what is behind it.
@@ -95,10 +147,9 @@ fn members<'a, const N: usize>(
     }
 }
 
-/// Whether a key stands at the start of members, or at their end at any level.
-fn has_other_key(members: &str, keys: &Keys) -> bool {
+/// Whether a key stands at the start of members, or from `late` on at any level.
+fn has_other_key(members: &str, keys: &Keys, late: usize) -> bool {
     let members = members.as_bytes();
-    let late = members.len().saturating_sub(limits::LATE_DUPLICATE_BYTES);
     let mut quote = if keys.may_begin(members) { Some(0) } else { keys.opening(members, late) };
     while let Some(at) = quote {
         if keys.spelled(members, at).is_some() {
@@ -108,6 +159,9 @@ fn has_other_key(members: &str, keys: &Keys) -> bool {
     }
     false
 }
+
+const TRACE_LEAD: &str = r#""_trace":{"#;
+const SENTRY_LEAD: &str = r#""_sentry":{"#;
 
 const TRACE: [&str; 4] =
     [r#""traceparent":""#, r#""tracestate":""#, r#""sentry-trace":""#, r#""baggage":""#];
@@ -129,6 +183,14 @@ mod tests {
         context
     }
 
+    /// The text with its context behind the payload.
+    fn with_context_last(text: &str) -> String {
+        let payload = Envelope::json().strip(text).into_owned();
+        let members = |text: &str| inside(text).unwrap().to_owned();
+        let context = members(text).replacen(&members(&payload), "", 1);
+        format!("{{{},{}}}", members(&payload), context.trim_end_matches(','))
+    }
+
     #[test]
     fn what_an_envelope_writes_is_read_as_the_search_reads_it() {
         let placements = [
@@ -139,18 +201,21 @@ mod tests {
         ];
         for placements in placements {
             let envelope = Envelope::json().write(placements);
-            for payload in ["{}", r#"{"a":{"_id":1}}"#, r#"{"a":"_tracer","\u005e":"\"_trace\":"}"#]
+            for payload in [r#"{"a":{"_id":1}}"#, r#"{"a":"_tracer","\u005e":"\"_trace\":"}"#, "{}"]
             {
-                let text = envelope.replace(payload, &context()).into_owned();
-                assert!(envelope.written(&text).is_some(), "{text}");
-                // The search allows white space, and the walk does not.
-                let searched = format!("{text} ");
-                assert!(envelope.written(&searched).is_none());
-                let (found, searched) = (envelope.extract(&text), envelope.extract(&searched));
-                assert_eq!(found.context, searched.context);
-                assert_eq!(found.context.parent(), context().parent());
-                assert_eq!(envelope.strip(&text), payload);
-                assert_eq!(envelope.replace(&text, &context()), text);
+                let first = envelope.replace(payload, &context()).into_owned();
+                let last = Some(with_context_last(&first)).filter(|_| payload != "{}");
+                for text in [Some(&first), last.as_ref()].into_iter().flatten() {
+                    assert!(envelope.written(text).is_some(), "{text}");
+                    // The search allows white space, and the walk does not.
+                    let searched = format!("{text} ");
+                    assert!(envelope.written(&searched).is_none());
+                    let (found, searched) = (envelope.extract(text), envelope.extract(&searched));
+                    assert_eq!(found.context, searched.context);
+                    assert_eq!(found.context.parent(), context().parent());
+                    assert_eq!(envelope.strip(text), payload);
+                    assert_eq!(envelope.replace(text, &context()), first);
+                }
             }
         }
     }
@@ -192,30 +257,69 @@ mod tests {
     }
 
     #[test]
-    fn ms_3_control_characters_are_not_replaced_by_json() {
-        let usual = Envelope::json().replace(r#"{"a":1}"#, &context()).into_owned();
-        assert!(Envelope::json().written(&usual).unwrap().replaced("").is_some());
-        let text = usual.replacen("b=~", "b=\u{1}", 1);
-        assert_eq!(Envelope::json().written(&text).unwrap().replaced(""), None);
-        assert_eq!(Envelope::json().strip(&text), text);
+    fn what_comes_last_and_is_written_otherwise_or_not_alone_is_left_to_the_search() {
+        let envelope = Envelope::json();
+        let usual = with_context_last(&envelope.replace(r#"{"a":1,"b":{"c":2}}"#, &context()));
+        assert!(envelope.written(&usual).is_some_and(|written| written.is_last()), "{usual}");
+        for text in [
+            usual.replacen('{', "{ ", 1),
+            usual.replacen("\"_trace\":", "\"_trace\": ", 1),
+            usual.replacen(",\"_trace\"", ", \"_trace\"", 1),
+            usual.replacen(",\"_trace\"", "\"_trace\"", 1),
+            usual.replacen("\"_trace\"", "\"_sentry\"", 1),
+            usual.replacen("\"_sentry\"", "\"other\"", 1),
+            usual.replacen("\"a\"", "\"_meta\"", 1),
+            usual.replacen("\"c\"", "\"_trace\"", 1),
+            usual.replacen("\"c\"", r#""\u005ftrace""#, 1),
+            usual.replacen("\"a\":1", "\"a\":", 1).replacen("\"b\":{\"c\":2}", "", 1),
+            usual.replacen("\"tracestate\"", "\"other\"", 1),
+            usual.replacen("a=1", "a={", 1),
+            usual.replacen("b=~", r"b=\u007e", 1),
+            usual.replacen("}}", "}},", 1),
+            usual.replacen("}}", r#"},"b":"c"}}"#, 1),
+            format!("{}]}}", usual.strip_suffix('}').unwrap()),
+        ] {
+            assert_eq!(envelope.written(&text), None, "{text}");
+        }
+        assert_eq!(envelope.clone().max_context_bytes(100).written(&usual), None);
     }
 
     #[test]
-    fn ms_3_what_begins_well_and_is_no_object_stays_as_it_is() {
-        let usual = Envelope::json().replace(r#"{"a":1}"#, &context()).into_owned();
-        for end in [r#","bag}"#, r#","b":}"#, "", "]"] {
-            let text = usual.replace(r#","a":1}"#, end);
-            assert_eq!(Envelope::json().written(&text), None);
+    fn ms_3_control_characters_are_not_replaced_by_json() {
+        let first = Envelope::json().replace(r#"{"a":1}"#, &context()).into_owned();
+        for usual in [with_context_last(&first), first] {
+            assert!(Envelope::json().written(&usual).unwrap().replaced("").is_some());
+            let text = usual.replacen("b=~", "b=\u{1}", 1);
+            assert_eq!(Envelope::json().written(&text).unwrap().replaced(""), None);
             assert_eq!(Envelope::json().strip(&text), text);
         }
     }
 
     #[test]
+    fn ms_3_what_begins_or_ends_well_and_is_no_object_does_not_become_one() {
+        let first = Envelope::json().replace(r#"{"a":1}"#, &context()).into_owned();
+        let last = with_context_last(&first);
+        let ends = [r#","bag}"#, r#","b":}"#, "", "]"].map(|end| first.replace(r#","a":1}"#, end));
+        let starts = ["[", "{,"].map(|start| last.replace(r#"{"a":1,"#, start));
+        for text in ends.into_iter().chain(starts) {
+            assert_eq!(Envelope::json().strip(&text), text);
+        }
+        for start in [r#"{"a","#, r#"{"a":","#, r#"{"a":{"b":1,"#, r#"{"a":"b\","#, r#"{"a":"b",,"#]
+        {
+            let text = last.replace(r#"{"a":1,"#, start);
+            let stripped = Envelope::json().strip(&text).into_owned();
+            assert!(serde_json::from_str::<serde_json::Value>(&stripped).is_err(), "{stripped}");
+        }
+    }
+
+    #[test]
     fn a_text_that_is_cut_off_anywhere_is_read_or_not_but_does_not_panic() {
-        let usual = Envelope::json().replace(r#"{"a":1}"#, &context()).into_owned();
-        for end in 0..usual.len() {
-            assert_eq!(Envelope::json().written(&usual[..end]), None);
-            let _ = Envelope::json().written(&format!("{}}}", &usual[..end]));
+        let first = Envelope::json().replace(r#"{"a":1}"#, &context()).into_owned();
+        for usual in [with_context_last(&first), first] {
+            for end in 0..usual.len() {
+                assert_eq!(Envelope::json().written(&usual[..end]), None);
+                let _ = Envelope::json().written(&format!("{}}}", &usual[..end]));
+            }
         }
     }
 }

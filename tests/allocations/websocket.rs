@@ -83,8 +83,7 @@ fn receiving_allocates(budget: u64, tracing: SocketTracing, headers: &HeaderMap)
     let context = received(headers).trace_context();
     let text = Envelope::json().encode_with(&Event { number: 7 }, &context).unwrap();
     let envelope = Envelope::json();
-    let read = || (envelope.extract(&text), serde_json::from_str::<Event>(&envelope.strip(&text)));
-    let bare = measure(|| drop(read())).count_total;
+    let bare = measure(|| drop(envelope.decode::<Event>(&text))).count_total;
     let mut socket = TracedWebSocket::new(Loop(Message::text(text.clone())), tracing);
     allocates(budget + bare, || {
         let Ok(incoming) = socket.next().now_or_never().unwrap().unwrap();

@@ -18,7 +18,12 @@ pub(super) fn from_str<'t, T>(
 where
     T: Deserialize<'t>,
 {
-    T::deserialize(BehindContext { text, context, bare })
+    let behind = BehindContext { text, context, bare };
+    // A parser is in the payload before it comes to a context that is last.
+    match context.is_last() {
+        true => serde_json::from_str(behind.bare()),
+        false => T::deserialize(behind),
+    }
 }
 
 struct BehindContext<'t> {
@@ -193,19 +198,26 @@ mod tests {
         Struct(Struct),
     }
 
-    /// What comes of a text in which a context stands first, which is what comes of the bare text.
+    /// What comes of a text in which a context stands first, or last, which is what comes of the bare
+    /// text.
     fn decoded<T: DeserializeOwned + Debug>(bare: &str) -> Option<T> {
         let parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
         let context = parent.parse::<TraceParent>().unwrap().into();
-        let text = Envelope::json().prepend(bare, &context).into_owned();
-        assert!(text.contains(parent));
-        let decoded = Envelope::json().decode::<T>(&text);
-        if let Ok((_, found)) = &decoded {
-            assert_eq!(found.context.parent(), parent.parse().ok().as_ref());
+        let first = Envelope::json().prepend(bare, &context).into_owned();
+        let member = format!(r#","_trace":{{"traceparent":"{parent}"}}}}"#);
+        let last = bare.strip_suffix('}').filter(|members| *members != "{");
+        let last = last.map(|members| format!("{members}{member}"));
+        let expected = serde_json::from_str::<T>(bare).ok();
+        for text in [Some(first), last].into_iter().flatten() {
+            assert!(text.contains(parent));
+            let decoded = Envelope::json().decode::<T>(&text);
+            if let Ok((_, found)) = &decoded {
+                assert_eq!(found.context.parent(), parent.parse().ok().as_ref());
+            }
+            let value = decoded.map(|(value, _)| value).ok();
+            assert_eq!(format!("{value:?}"), format!("{expected:?}"), "{text}");
         }
-        let (value, expected) = (decoded.map(|(value, _)| value), serde_json::from_str::<T>(bare));
-        assert_eq!(format!("{:?}", value.as_ref().ok()), format!("{:?}", expected.ok()));
-        value.ok()
+        expected
     }
 
     #[test]

@@ -137,20 +137,40 @@ impl Envelope {
         &self,
         text: &str,
     ) -> Result<(T, Extraction), serde_json::Error> {
-        let Some(written) = self.written(text) else {
-            let value = serde_json::from_str(&self.read.removed(text))?;
-            return Ok((value, self.extraction(self.searched(text))));
-        };
-        let value = behind_context::from_str(text, &written, &OnceCell::new())?;
-        Ok((value, self.extraction(ReadFields::from(written))))
+        let written = self.written(text);
+        let value = self.value_in(text, written.as_ref())?;
+        Ok((value, self.extraction(text, written)))
+    }
+
+    /// Deserializes a value without the context beside it.
+    pub(super) fn value<T: DeserializeOwned>(&self, text: &str) -> Result<T, serde_json::Error> {
+        self.value_in(text, self.written(text).as_ref())
+    }
+
+    fn value_in<T: DeserializeOwned>(
+        &self,
+        text: &str,
+        written: Option<&Written<'_>>,
+    ) -> Result<T, serde_json::Error> {
+        match written {
+            Some(written) => behind_context::from_str(text, written, &OnceCell::new()),
+            None => serde_json::from_str(&self.read.removed(text)),
+        }
     }
 
     /// Reads the context of a text. A text without one, or that is no JSON object, gives an empty
     /// extraction.
     #[must_use]
     pub fn extract(&self, text: &str) -> Extraction {
-        let fields = self.written(text).map(ReadFields::from);
-        self.extraction(fields.unwrap_or_else(|| self.searched(text)))
+        self.extraction(text, self.written(text))
+    }
+
+    fn extraction(&self, text: &str, written: Option<Written<'_>>) -> Extraction {
+        let mut fields = written.map_or_else(|| self.searched(text), ReadFields::from);
+        let mut extraction = self.propagator.extract(&fields);
+        extraction.refused.append(&mut fields.refused);
+        extraction.refused.truncate(limits::REFUSALS);
+        extraction
     }
 
     /// What is found in a text that may have a context anywhere.
@@ -158,13 +178,6 @@ impl Envelope {
         let mut fields = ReadFields::default();
         self.read.read(text, self.max_context_bytes, &mut fields);
         fields
-    }
-
-    fn extraction(&self, mut fields: ReadFields<'_>) -> Extraction {
-        let mut extraction = self.propagator.extract(&fields);
-        extraction.refused.append(&mut fields.refused);
-        extraction.refused.truncate(limits::REFUSALS);
-        extraction
     }
 
     /// Adds a context to a text. A text that brings one already keeps it (rule MS-1), for which all of
@@ -244,9 +257,16 @@ impl Envelope {
         &self.propagator
     }
 
-    /// The context at the start of a text, if it is written as this envelope may have written it.
+    /// The context at the start or the end of a text, if it is written as this envelope may have
+    /// written it.
     pub(super) fn written<'a>(&self, text: &'a str) -> Option<Written<'a>> {
-        Written::find(text, self.read.keys(), self.max_context_bytes)
+        self.written_first(text)
+            .or_else(|| Written::last(text, self.read.keys(), self.max_context_bytes))
+    }
+
+    /// That at the start.
+    pub(super) fn written_first<'a>(&self, text: &'a str) -> Option<Written<'a>> {
+        Written::first(text, self.read.keys(), self.max_context_bytes)
     }
 
     /// What is written of a context, none of it too long to be read.
@@ -276,15 +296,14 @@ impl Envelope {
 /// Whatever else is read or written, in this order.
 const ALWAYS_READ: [Placement; 3] = [Placement::Trace, Placement::Sentry, Placement::Meta];
 
-/// The text of a struct with these members first. In place, since a second text of that size costs more
-/// than to move the first.
+/// The text of a struct with these members first.
 fn with_first(mut text: String, members: &impl First) -> String {
-    if !members.is_empty() && text.starts_with('{') {
-        let mut first = String::with_capacity(members.bytes() + ",".len());
-        members.push_to(&mut first);
-        first.push_str(if text == "{}" { "" } else { "," });
-        text.insert_str(1, &first);
-    }
+    let Some(rest) = text.strip_prefix('{').filter(|_| !members.is_empty()) else { return text };
+    let comma = if rest == "}" { "" } else { "," };
+    let mut first = String::with_capacity(members.bytes() + comma.len());
+    members.push_to(&mut first);
+    first.push_str(comma);
+    text.insert_str(1, &first);
     text
 }
 

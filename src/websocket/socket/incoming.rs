@@ -124,7 +124,7 @@ impl<M: Message> Incoming<M> {
     }
 
     fn event_in<T: DeserializeOwned>(&self, text: &str) -> Result<T, serde_json::Error> {
-        serde_json::from_str(&self.connection.tracing().envelope.strip(text))
+        self.connection.tracing().envelope.value(text)
     }
 
     fn process(&self) -> Option<Processing> {

@@ -30,20 +30,20 @@ fn budget(instructions: u64) -> LibraryBenchmarkConfig {
 // Read
 
 #[library_benchmark(setup = received)]
-#[bench::first_200b(args = (B200, Place::First), config = budget(2_200))]
-#[bench::first_2kb(args = (KB2, Place::First), config = budget(2_570))]
-#[bench::first_64kb(args = (KB64, Place::First), config = budget(2_570))]
-#[bench::first_1mb(args = (MB1, Place::First), config = budget(2_570))]
+#[bench::first_200b(args = (B200, Place::First), config = budget(2_270))]
+#[bench::first_2kb(args = (KB2, Place::First), config = budget(2_650))]
+#[bench::first_64kb(args = (KB64, Place::First), config = budget(2_650))]
+#[bench::first_1mb(args = (MB1, Place::First), config = budget(2_650))]
 #[bench::middle_200b(args = (B200, Place::Middle), config = budget(7_300))]
 #[bench::middle_2kb(args = (KB2, Place::Middle), config = budget(11_500))]
 #[bench::middle_64kb(args = (KB64, Place::Middle), config = budget(138_000))]
 #[bench::middle_1mb(args = (MB1, Place::Middle), config = budget(2_050_000))]
-#[bench::last_200b(args = (B200, Place::Last), config = budget(5_650))]
-#[bench::last_2kb(args = (KB2, Place::Last), config = budget(7_050))]
-#[bench::last_64kb(args = (KB64, Place::Last), config = budget(52_000))]
-#[bench::last_1mb(args = (MB1, Place::Last), config = budget(735_000))]
-#[bench::absent_200b(args = (B200, Place::Absent), config = budget(1_060))]
-#[bench::absent_2kb(args = (KB2, Place::Absent), config = budget(2_450))]
+#[bench::last_200b(args = (B200, Place::Last), config = budget(2_550))]
+#[bench::last_2kb(args = (KB2, Place::Last), config = budget(3_950))]
+#[bench::last_64kb(args = (KB64, Place::Last), config = budget(48_900))]
+#[bench::last_1mb(args = (MB1, Place::Last), config = budget(728_000))]
+#[bench::absent_200b(args = (B200, Place::Absent), config = budget(1_120))]
+#[bench::absent_2kb(args = (KB2, Place::Absent), config = budget(2_510))]
 #[bench::absent_64kb(args = (KB64, Place::Absent), config = budget(47_500))]
 #[bench::absent_1mb(args = (MB1, Place::Absent), config = budget(730_000))]
 fn extract(work: &'static mut Work) -> bool {
@@ -73,8 +73,8 @@ fn prepend(work: &'static mut Work) -> String {
 // Relay
 
 #[library_benchmark(setup = relayed)]
-#[bench::b200(args = (B200,), config = budget(3_170))]
-#[bench::kb2(args = (KB2,), config = budget(3_920))]
+#[bench::b200(args = (B200,), config = budget(3_270))]
+#[bench::kb2(args = (KB2,), config = budget(3_960))]
 #[bench::kb64(args = (KB64,), config = budget(70_000))]
 #[bench::mb1(args = (MB1,), config = budget(1_040_000))]
 fn replace(work: &'static mut Work) -> String {
@@ -82,8 +82,8 @@ fn replace(work: &'static mut Work) -> String {
 }
 
 #[library_benchmark(setup = relayed)]
-#[bench::b200(args = (B200,), config = budget(2_620))]
-#[bench::kb2(args = (KB2,), config = budget(3_330))]
+#[bench::b200(args = (B200,), config = budget(2_720))]
+#[bench::kb2(args = (KB2,), config = budget(3_390))]
 #[bench::kb64(args = (KB64,), config = budget(69_500))]
 #[bench::mb1(args = (MB1,), config = budget(1_040_000))]
 fn forward(work: &'static mut Work) -> String {
@@ -91,10 +91,10 @@ fn forward(work: &'static mut Work) -> String {
 }
 
 #[library_benchmark(setup = relayed)]
-#[bench::b200(args = (B200,), config = budget(2_430))]
-#[bench::kb2(args = (KB2,), config = budget(2_800))]
-#[bench::kb64(args = (KB64,), config = budget(2_800))]
-#[bench::mb1(args = (MB1,), config = budget(2_800))]
+#[bench::b200(args = (B200,), config = budget(2_520))]
+#[bench::kb2(args = (KB2,), config = budget(2_890))]
+#[bench::kb64(args = (KB64,), config = budget(2_890))]
+#[bench::mb1(args = (MB1,), config = budget(2_890))]
 fn reparent_in_place(work: &'static mut Work) -> bool {
     black_box(work).reparent()
 }

@@ -42,8 +42,8 @@ impl<'a> Written<'a> {
     /// A context that comes last, of an object that was searched as a whole for others. `None` says as
     /// much as of [`first`](Self::first).
     pub(super) fn last(text: &'a str, keys: &Keys, max_bytes: usize) -> Option<Self> {
+        let mut rest = inside(text).filter(|members| members.ends_with(CONTEXT_END))?;
         let mut found = Self { is_last: true, ..Self::default() };
-        let mut rest = inside(text)?;
         while let Some((before, context)) = split_last(rest, max_bytes) {
             found.take(context)?.is_empty().then_some(())?;
             rest = before.strip_suffix(',')?;
@@ -105,7 +105,7 @@ impl<'a> Written<'a> {
 /// In JSON, nothing else can stand there: a quotation mark behind a comma that closes a string would have no
 /// comma, colon or bracket behind it, and what the last two braces close is what they seem to.
 fn split_last(members: &str, max_bytes: usize) -> Option<(&str, &str)> {
-    members.ends_with(r#""}"#).then_some(())?;
+    members.ends_with(CONTEXT_END).then_some(())?;
     let late = members.len().saturating_sub(max_bytes);
     let open = late + memrchr(b'{', members.as_bytes().get(late..)?)?;
     let lead = members.get(..=open)?;
@@ -162,6 +162,7 @@ fn has_other_key(members: &str, keys: &Keys, late: usize) -> bool {
 
 const TRACE_LEAD: &str = r#""_trace":{"#;
 const SENTRY_LEAD: &str = r#""_sentry":{"#;
+const CONTEXT_END: &str = r#""}"#;
 
 const TRACE: [&str; 4] =
     [r#""traceparent":""#, r#""tracestate":""#, r#""sentry-trace":""#, r#""baggage":""#];

@@ -296,14 +296,15 @@ impl Envelope {
 /// Whatever else is read or written, in this order.
 const ALWAYS_READ: [Placement; 3] = [Placement::Trace, Placement::Sentry, Placement::Meta];
 
-/// The text of a struct with these members first.
+/// The text of a struct with these members first. In place, since a second text of that size costs more
+/// than to move the first.
 fn with_first(mut text: String, members: &impl First) -> String {
-    let Some(rest) = text.strip_prefix('{').filter(|_| !members.is_empty()) else { return text };
-    let comma = if rest == "}" { "" } else { "," };
-    let mut first = String::with_capacity(members.bytes() + comma.len());
-    members.push_to(&mut first);
-    first.push_str(comma);
-    text.insert_str(1, &first);
+    if !members.is_empty() && text.starts_with('{') {
+        let mut first = String::with_capacity(members.bytes() + ",".len());
+        members.push_to(&mut first);
+        first.push_str(if text == "{}" { "" } else { "," });
+        text.insert_str(1, &first);
+    }
     text
 }
 

@@ -84,6 +84,22 @@ export interface TracedMessageEvent<T = any> extends MessageEvent<T> {
 }
 
 export interface TracedWebSocket extends WebSocket {
+  /** `onmessage` gets the same event, but TypeScript cannot say so of a property of `WebSocket`. */
+  addEventListener(
+    type: "message",
+    listener: (this: WebSocket, event: TracedMessageEvent) => unknown,
+    options?: boolean | AddEventListenerOptions,
+  ): void;
+  addEventListener<K extends keyof WebSocketEventMap>(
+    type: K,
+    listener: (this: WebSocket, event: WebSocketEventMap[K]) => unknown,
+    options?: boolean | AddEventListenerOptions,
+  ): void;
+  addEventListener(
+    type: string,
+    listener: EventListenerOrEventListenerObject,
+    options?: boolean | AddEventListenerOptions,
+  ): void;
   send(
     data: string | ArrayBufferLike | Blob | ArrayBufferView,
     context?: TraceContext | null,

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Why a step failed.
 #[derive(Debug)]
@@ -88,24 +88,40 @@ impl Cargo {
     }
 
     /// Like [`run`](Self::run), but kills what has not closed its stdout within `limit`.
-    pub(crate) fn run_within(mut self, limit: Duration) -> Result<(), StepError> {
+    pub(crate) fn run_within(self, limit: Duration) -> Result<(), StepError> {
+        self.run_seeing_within(limit, |_| ())
+    }
+
+    /// Like [`run_seeing`](Self::run_seeing) and [`run_within`](Self::run_within) in one.
+    pub(crate) fn run_seeing_within(
+        mut self,
+        limit: Duration,
+        mut see: impl FnMut(&str),
+    ) -> Result<(), StepError> {
         println!("$ {}", self.shown);
+        let deadline = Instant::now() + limit;
         let (mut child, stdout) = self.spawn()?;
-        let (done, ended) = mpsc::channel();
+        let (seen, lines) = mpsc::channel();
         // The end of stdout is the event to wait for: std has no wait with a time limit.
-        thread::spawn(move || done.send(pass_on(stdout, &mut |_| ())));
-        match ended.recv_timeout(limit) {
-            Ok(read) => {
-                let status = child.wait().map_err(|source| self.io(source))?;
-                read.map_err(|source| self.io(source))?;
-                self.ended(status)
-            }
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
-                child.kill().map_err(|source| self.io(source))?;
-                child.wait().map_err(|source| self.io(source))?;
-                Err(StepError::Deadline { command: self.shown, limit })
+        let reader = thread::spawn(move || {
+            // Who no longer listens has killed what is read.
+            pass_on(stdout, &mut |line| drop(seen.send(line.to_owned())))
+        });
+        loop {
+            match lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+                Ok(line) => see(&line),
+                Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Timeout) => {
+                    child.kill().map_err(|source| self.io(source))?;
+                    child.wait().map_err(|source| self.io(source))?;
+                    return Err(StepError::Deadline { command: self.shown, limit });
+                }
             }
         }
+        let status = child.wait().map_err(|source| self.io(source))?;
+        let read = reader.join().unwrap_or_else(|_| Err(io::Error::other("its reader panicked")));
+        read.map_err(|source| self.io(source))?;
+        self.ended(status)
     }
 
     /// Like [`run`](Self::run), but returns what it writes to stdout instead of showing it.
@@ -233,8 +249,13 @@ mod tests {
     }
 
     #[test]
-    fn what_ends_within_its_deadline_is_judged_by_its_exit_code() {
-        cargo(&["--version"]).run_within(Duration::from_secs(60)).unwrap();
+    fn what_ends_within_its_deadline_is_seen_and_judged_by_its_exit_code() {
+        let mut seen = Vec::new();
+        let version = cargo(&["--version"]);
+        version
+            .run_seeing_within(Duration::from_secs(60), |line| seen.push(line.to_owned()))
+            .unwrap();
+        assert!(seen[0].starts_with("cargo "), "{seen:?}");
         let error = cargo(&["no-such-command"]).run_within(Duration::from_secs(60)).unwrap_err();
         assert!(matches!(error, StepError::Exit { .. }), "{error}");
     }

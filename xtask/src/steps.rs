@@ -215,6 +215,10 @@ fn tests(session: &mut Session) -> Result<(), StepError> {
     let arguments = ["test", "--workspace", "--all-features", "--no-fail-fast"];
     let summary = &mut session.tests;
     Cargo::new(&session.root, &arguments).run_seeing(|line| summary.see(line))?;
+    nothing_is_left_out(summary)
+}
+
+fn nothing_is_left_out(summary: &TestSummary) -> Result<(), StepError> {
     summary.objection().map_or(Ok(()), |objection| Err(StepError::Rule(objection)))
 }
 
@@ -222,9 +226,12 @@ fn tests(session: &mut Session) -> Result<(), StepError> {
 fn browser(session: &mut Session) -> Result<(), StepError> {
     install::npm_packages(&session.root, "js/test")?;
     let runner = ["--experimental-websocket", "--test", "--test-reporter=spec"];
-    let files = ["js/test/node.test.js", "js/test/chromium.test.js"];
-    Cargo::other(&session.root, Path::new("node"), &[&runner[..], &files].concat())
-        .run_within(BROWSER_LIMIT)
+    let files = ["js/test/node.test.js", "js/test/chromium.test.js", "js/test/types.test.js"];
+    let arguments = [&runner[..], &files].concat();
+    let node = Cargo::other(&session.root, Path::new("node"), &arguments);
+    let summary = &mut session.tests;
+    node.run_seeing_within(BROWSER_LIMIT, |line| summary.see(line))?;
+    nothing_is_left_out(summary)
 }
 
 fn docs(session: &mut Session) -> Result<(), StepError> {

@@ -1,6 +1,6 @@
-//! Counts tests by reading what `cargo test` prints.
+//! Counts tests by reading what `cargo test` and `node --test` print.
 
-/// The tests of all test binaries of a run.
+/// The tests of all test binaries of a run, and those of Node.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct TestSummary {
     pub(crate) passed: u64,
@@ -31,7 +31,23 @@ impl TestSummary {
             }
         } else if let Some(number) = announcement(&line) {
             self.announced += number;
+        } else if let Some((what, number)) = sum_of_node(&line) {
+            self.add(what, number);
+        } else if let Some(name) = line.trim_start().strip_prefix(SKIPPED_BY_NODE) {
+            self.ignored_names.push(name.to_owned());
         }
+    }
+
+    fn add(&mut self, what: &str, number: u64) {
+        let sum = match what {
+            "tests" => return self.announced += number,
+            "pass" => &mut self.passed,
+            "fail" | "cancelled" => &mut self.failed,
+            "skipped" | "todo" => &mut self.ignored,
+            _ => return,
+        };
+        *sum += number;
+        self.reported += number;
     }
 
     /// What is wrong with a run whose command succeeded, as one sentence.
@@ -80,6 +96,15 @@ fn announcement(line: &str) -> Option<u64> {
     let (number, tests) = line.strip_prefix("running ")?.split_once(' ')?;
     if matches!(tests, "test" | "tests") { number.parse().ok() } else { None }
 }
+
+/// The name and the number in `ℹ pass 3`, which stands at the end of Node's report `spec`.
+fn sum_of_node(line: &str) -> Option<(&str, u64)> {
+    let (what, number) = line.strip_prefix("\u{2139} ")?.split_once(' ')?;
+    Some((what, number.parse().ok()?))
+}
+
+/// Before the name of a test.
+const SKIPPED_BY_NODE: &str = "\u{fe63} ";
 
 /// The line without `ESC [ … m`, which appears here if colors are forced by CARGO_TERM_COLOR.
 fn without_colors(line: &str) -> String {
@@ -166,6 +191,32 @@ mod tests {
         assert_eq!(
             summary.objection().as_deref(),
             Some("3 tests were announced, but 1 gave a result")
+        );
+    }
+
+    #[test]
+    fn tests_of_node_are_added() {
+        let summary = summary(
+            "running 1 test\n\
+             test result: ok. 1 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s\n\
+             \u{25b6} messages\n  \u{2714} a text (0.5ms)\n  \u{2716} a frame (0.5ms)\n\
+             \u{2139} tests 4\n\u{2139} suites 1\n\u{2139} pass 2\n\u{2139} fail 1\n\u{2139} cancelled 1\n\
+             \u{2139} skipped 0\n\u{2139} todo 0\n\u{2139} duration_ms 12.5\n",
+        );
+        assert_eq!(summary.last_line(), "3 passed, 2 failed");
+        assert_eq!(summary.objection(), None);
+    }
+
+    #[test]
+    fn tests_that_node_skips_are_objected_to_by_name() {
+        let objection = summary(
+            "  \u{fe63} a frame (0.5ms) # SKIP\n\u{2139} tests 2\n\u{2139} pass 1\n\u{2139} fail 0\n\
+             \u{2139} cancelled 0\n\u{2139} skipped 1\n\u{2139} todo 0\n",
+        )
+        .objection();
+        assert_eq!(
+            objection.as_deref(),
+            Some("nothing skips in silence, but 1 test is ignored: a frame (0.5ms) # SKIP")
         );
     }
 

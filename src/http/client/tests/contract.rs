@@ -5,6 +5,52 @@ use std::rc::Rc;
 use tower::BoxError;
 
 use super::*;
+use crate::http::{ClientFuture, ClientService};
+
+#[test]
+fn readiness_is_that_of_the_service_that_is_called() {
+    let (mock, mut handle) = tower_test::mock::pair::<Request<()>, Response<String>>();
+    let mut service = layer(&Recorded::default()).layer(mock);
+    let mut task = task::Context::from_waker(Waker::noop());
+    handle.allow(0);
+    assert!(service.poll_ready(&mut task).is_pending());
+    handle.allow(1);
+    assert!(service.poll_ready(&mut task).is_ready());
+    // The mock panics if another one than the ready service is called.
+    assert!(poll(pin!(service.call(request("http://host/", &[])))).is_pending());
+    handle.send_error("closed");
+    assert!(matches!(service.poll_ready(&mut task), Poll::Ready(Err(_))));
+}
+
+#[test]
+fn types_are_send_and_sync_as_far_as_the_inner_ones_are() {
+    fn check<T: Send + Sync>() {}
+    check::<ClientLayer>();
+    check::<ClientService<()>>();
+    check::<ClientFuture<()>>();
+}
+
+#[cfg(feature = "tonic")]
+#[test]
+fn what_tonic_can_call_it_can_call_through_the_layer() {
+    fn check<S: tonic::client::GrpcService<tonic::body::Body>>(_: &S) {}
+    let inner = service_fn(async |_: Request<tonic::body::Body>| {
+        Ok::<_, std::fmt::Error>(Response::new(tonic::body::Body::empty()))
+    });
+    check(&inner);
+    check(&ClientLayer::new().layer(inner));
+}
+
+#[test]
+fn debug_shows_no_header_value() {
+    let _current = inside_a_trace().attach();
+    let inner = service_fn(|_: Request<()>| answer(200));
+    let layer = ClientLayer::propagate_only();
+    let future = layer.layer(inner).call(request("http://host/", &[("x", "secret")]));
+    let shown = format!("{layer:?} {future:?}");
+    assert!(!shown.contains("secret") && !shown.contains("v=1"), "{shown}");
+    assert!(!shown.contains("0af7651916cd43dd8448eb211c80319c"), "{shown}");
+}
 
 #[test]
 fn a_call_may_move_between_threads() {

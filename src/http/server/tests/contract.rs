@@ -1,4 +1,4 @@
-//! The contract of a Tower service, beyond what the first tests show.
+//! The contract of a Tower service, beyond what `transparency` shows.
 
 use std::cell::Cell;
 

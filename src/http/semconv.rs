@@ -59,9 +59,19 @@ impl KnownMethod {
         self.0.unwrap_or(OTHER)
     }
 
-    /// The method's part of a span's name.
+    /// The name of a span whose route or template is not known.
     pub(super) fn span_name(self) -> &'static str {
         self.0.unwrap_or("HTTP")
+    }
+
+    /// The name of a span for that route or template.
+    pub(super) fn span_name_for(self, target: &str) -> String {
+        let method = self.span_name();
+        let mut name = String::with_capacity(method.len() + " ".len() + target.len());
+        name.push_str(method);
+        name.push(' ');
+        name.push_str(target);
+        name
     }
 }
 

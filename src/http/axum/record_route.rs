@@ -82,7 +82,7 @@ fn tell(cx: &Context, method: KnownMethod, route: &str) {
     if !learned.tell_route(Arc::clone(&shared)) {
         return;
     }
-    let name = Arc::new([method.span_name(), " ", route].concat());
+    let name = Arc::new(method.span_name_for(route));
     let is_news = learned.tell_transaction(Arc::clone(&name));
     let span = cx.span();
     if span.is_recording() {

@@ -109,7 +109,7 @@ fn template(request: RequestView<'_>) -> Option<&'static str> {
 
 fn usual_name(method: KnownMethod, template: Option<&'static str>) -> Cow<'static, str> {
     match template {
-        Some(template) => [method.span_name(), " ", template].concat().into(),
+        Some(template) => method.span_name_for(template).into(),
         None => method.span_name().into(),
     }
 }

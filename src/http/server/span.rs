@@ -91,10 +91,10 @@ impl Describing {
         if let Some(rpc) = rpc {
             return Cow::Owned(rpc.span_name().to_owned());
         }
-        let method = KnownMethod::of(request.method()).span_name();
+        let method = KnownMethod::of(request.method());
         match route {
-            Some(route) => Cow::Owned([method, " ", route].concat()),
-            None => Cow::Borrowed(method),
+            Some(route) => Cow::Owned(method.span_name_for(route)),
+            None => Cow::Borrowed(method.span_name()),
         }
     }
 

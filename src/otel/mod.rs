@@ -75,6 +75,8 @@ pub use links::Links;
 pub(crate) use opener::{Description, Opened, Opener, Opening, scope};
 #[cfg(feature = "sdk")]
 pub use ratio::RatioBased;
+#[cfg(feature = "http")]
+pub(crate) use refused::CountedHeaders;
 pub(crate) use refused::Refused;
 #[cfg(feature = "sdk")]
 pub use sampler::ParentBased;

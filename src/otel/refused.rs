@@ -37,6 +37,11 @@ impl Refused {
     }
 }
 
+/// Stands among the extensions of a request of whose headers something was refused, and counted.
+#[cfg(feature = "http")]
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct CountedHeaders;
+
 fn counter(meter: &Meter) -> Counter<u64> {
     meter
         .u64_counter("throughline.propagation.refused")

@@ -18,7 +18,7 @@ use crate::http::observed::Observed;
 use crate::http::semconv::{self, KnownMethod};
 use crate::http::spans::{Opening, SpanSource};
 use crate::http::{RequestView, SpanEnd};
-use crate::otel::{Refused, begin_with, learned, link_to};
+use crate::otel::{CountedHeaders, Refused, begin_with, learned, link_to};
 use crate::propagation::{Extraction, Propagator, Trust};
 
 /// What the services of one layer share.
@@ -54,7 +54,11 @@ impl Config {
         if let Some(trust) = &self.trust {
             found = trust(view).apply(found);
         }
-        self.refused.count(&found.refused);
+        if !found.refused.is_empty() {
+            self.refused.count(&found.refused);
+            request.extensions_mut().insert(CountedHeaders);
+        }
+        let view = RequestView::from(&*request);
         let passes = || self.filter.as_ref().is_none_or(|passes| passes(view));
         let Some(spans) = self.spans.as_ref().filter(|_| passes()) else {
             // An empty context needs no slot: there is nothing to be read from it.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use futures_core::Stream;
 use futures_sink::Sink;
-use http::{Request, StatusCode};
+use http::{Extensions, Request, StatusCode};
 use opentelemetry::Context;
 use opentelemetry::trace::SpanKind;
 
@@ -21,7 +21,8 @@ impl SocketTracing {
     /// Who asks for a connection with this request: what its headers say, or, where they name no parent
     /// and the query of its address does, what that says, as [`QueryParameters`] reads it. What was
     /// refused of either is reported together. A server behind a
-    /// [`ServerLayer`](crate::http::ServerLayer) needs it for the query only.
+    /// [`ServerLayer`](crate::http::ServerLayer) needs it for the query only, and what the layer has counted of
+    /// the headers is not reported again.
     ///
     /// ```
     /// use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
@@ -41,7 +42,10 @@ impl SocketTracing {
     /// ```
     pub fn caller<B>(&self, request: &Request<B>) -> Extraction {
         let propagator = self.envelope.propagator();
-        let headers = propagator.extract(request.headers());
+        let mut headers = propagator.extract(request.headers());
+        if are_counted(request.extensions()) {
+            headers.refused.clear();
+        }
         if headers.context.parent().is_some() || request.uri().query().is_none() {
             return headers;
         }
@@ -89,6 +93,17 @@ impl SocketTracing {
         }
         Dialing { half: Half::from(Arc::new(connection)), is_connected: false }
     }
+}
+
+/// Whether a server's layer has counted what is refused of a request's headers.
+#[cfg(feature = "http")]
+fn are_counted(extensions: &Extensions) -> bool {
+    extensions.get::<crate::otel::CountedHeaders>().is_some()
+}
+
+#[cfg(not(feature = "http"))]
+fn are_counted(_: &Extensions) -> bool {
+    false
 }
 
 /// A connection that a server has been asked for, from [`SocketTracing::dial`].

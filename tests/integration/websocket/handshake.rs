@@ -1,9 +1,14 @@
 //! The context of the connection itself, there and back, through handshakes of tokio-tungstenite.
 
+use std::convert::Infallible;
+
+use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
 use http::{Request, StatusCode};
+use http_body_util::{BodyExt, Full};
 use opentelemetry::Context;
 use throughline::context::TraceContext;
+use throughline::http::ServerLayer;
 use throughline::limits::REFUSALS;
 use throughline::messaging::Messaging;
 use throughline::otel::{ContextExt, ContextFuture};
@@ -18,6 +23,7 @@ use tokio_tungstenite::tungstenite::handshake::server::{
 };
 use tokio_tungstenite::tungstenite::{Error, Message as Frame};
 use tokio_tungstenite::{accept_hdr_async, client_async};
+use tower::{Layer, ServiceExt, service_fn};
 
 use super::{Event, PARENT, Socket, event, received, sockets, tracing};
 use crate::checked_spans::CheckedSpans;
@@ -213,6 +219,25 @@ async fn a_query_takes_nothing_from_what_the_headers_say() {
 }
 
 #[tokio::test]
+async fn what_a_layer_has_counted_of_the_headers_is_not_reported_again() {
+    for layer in [ServerLayer::propagate_only(), ServerLayer::new()] {
+        let service = layer.layer(service_fn(async |request: Request<()>| {
+            let caller = SocketTracing::new(Envelope::json()).caller(&request);
+            let refused = Full::<Bytes>::from(format!("{:?}", caller.refused));
+            Ok::<_, Infallible>(http::Response::new(refused))
+        }));
+        let asked = async |uri: &str| {
+            let request = Request::builder().uri(uri).header("traceparent", "nonsense");
+            let answer = service.clone().oneshot(request.body(()).unwrap()).await.unwrap();
+            String::from_utf8(answer.collect().await.unwrap().to_bytes().into()).unwrap()
+        };
+        assert_eq!(asked("/ws").await, "[]");
+        let of_query = asked("/ws?tracestate=a").await;
+        assert!(of_query.contains("Ts1") && !of_query.contains("Tp"), "{of_query}");
+    }
+}
+
+#[tokio::test]
 async fn what_is_refused_of_a_handshake_is_counted() {
     let measured = Measured::new();
     let messaging = Messaging::new("websocket").meter_provider(measured.provider());
@@ -220,9 +245,10 @@ async fn what_is_refused_of_a_handshake_is_counted() {
     let request = ADDRESS.replace("room=7", "traceparent=nonsense").into_client_request().unwrap();
     let (client, server, caller) = shake_hands(&tracing, request, StatusCode::OK).await;
     let mut server = TracedWebSocket::accepted(server.unwrap(), tracing, &caller);
-    insta::assert_snapshot!(measured.lines(), @r"
-    throughline.propagation.refused 1 {field} format=traceparent rule=TP-3
-    ");
+    insta::assert_snapshot!(
+        measured.lines(),
+        @"throughline.propagation.refused 1 {field} format=traceparent rule=TP-3"
+    );
     let text = format!(r#"{{"_trace":{{"traceparent":"{PARENT}","baggage":"a"}}}}"#);
     client.unwrap().send(Frame::text(text)).await.unwrap();
     let (_, message) = server.receive_context::<Frame, _>().await.unwrap().unwrap();
